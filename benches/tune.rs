@@ -1,0 +1,3 @@
+//! Measures tuning.
+
+fn main() {}

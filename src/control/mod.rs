@@ -1,0 +1,3 @@
+//! Use cases: the only place that changes anything.
+
+pub mod operations;

@@ -1,0 +1,179 @@
+//! Media: a file that can be played, and what is known about it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FrameRate, LibraryId, MediaId, UtcMillis};
+
+/// What a media item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// A film.
+    Movie,
+    /// An episode of a show.
+    Episode,
+    /// A music video.
+    MusicVideo,
+    /// Anything else.
+    Other,
+}
+
+/// Whether a media item can be played, and if not, why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum MediaState {
+    /// Probed and playable.
+    Playable,
+    /// The file is there but cannot be read as media.
+    Corrupt {
+        /// What ffprobe or the conformer said, in a few words.
+        reason: String,
+    },
+    /// A file of a kind that cannot be played (no audio and no video, an image, a text).
+    Unsupported {
+        /// What it is.
+        reason: String,
+    },
+    /// The file was there once and is not now.
+    Missing,
+    /// Taken off the air until `until`, by the operator or a person.
+    Quarantined {
+        /// Why.
+        reason: String,
+        /// When it may be played again.
+        until: UtcMillis,
+    },
+}
+
+impl MediaState {
+    /// Whether the planner may put it on air at `now`.
+    pub fn is_playable(&self, now: UtcMillis) -> bool {
+        match self {
+            Self::Playable => true,
+            Self::Quarantined { until, .. } => *until <= now,
+            Self::Corrupt { .. } | Self::Unsupported { .. } | Self::Missing => false,
+        }
+    }
+}
+
+/// One media item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Media {
+    /// Its id.
+    pub id: MediaId,
+    /// The library it belongs to.
+    pub library: LibraryId,
+    /// Absolute path of the file.
+    pub path: String,
+    /// Size in bytes at the last scan.
+    pub size: u64,
+    /// Modification time of the file at the last scan.
+    pub modified: UtcMillis,
+    /// What it is.
+    pub kind: MediaKind,
+    /// Title of the film or the episode.
+    pub title: String,
+    /// Show it belongs to (episodes), or artist (music videos).
+    pub show: Option<String>,
+    /// Season; 0 holds specials.
+    pub season: Option<u32>,
+    /// First episode in the file.
+    pub episode: Option<u32>,
+    /// Last episode in the file, when it holds several.
+    pub episode_end: Option<u32>,
+    /// Part of a film in several files.
+    pub part: Option<u32>,
+    /// Edition such as `Director's Cut`.
+    pub edition: Option<String>,
+    /// Year of release.
+    pub year: Option<u32>,
+    /// Plot.
+    pub plot: Option<String>,
+    /// Genres.
+    pub genres: Vec<String>,
+    /// Age rating as written (`PG-13`).
+    pub rating: Option<String>,
+    /// First shown, `YYYY-MM-DD`.
+    pub aired: Option<String>,
+    /// Playing time in milliseconds; 0 when it is not known.
+    pub duration_ms: i64,
+    /// What ffprobe said; `None` when it could not be read.
+    pub probe: Option<Probe>,
+    /// Whether it can be played.
+    pub state: MediaState,
+    /// When it was first seen.
+    pub added: UtcMillis,
+}
+
+impl Media {
+    /// One line for people: `Show S01E02 Title`, `Title (1987)`.
+    pub fn label(&self) -> String {
+        match (&self.show, self.season, self.episode) {
+            (Some(show), Some(season), Some(episode)) => {
+                format!("{show} S{season:02}E{episode:02} {}", self.title)
+            }
+            (Some(show), _, _) => format!("{show}: {}", self.title),
+            _ => match self.year {
+                Some(year) => format!("{} ({year})", self.title),
+                None => self.title.clone(),
+            },
+        }
+    }
+}
+
+/// What ffprobe found in a file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Container name as ffprobe gives it (`mov,mp4,m4a,3gp,3g2,mj2`).
+    pub container: String,
+    /// Start time of the file in milliseconds.
+    pub start_ms: i64,
+    /// The picture, if any (attached cover art does not count).
+    pub video: Option<VideoStream>,
+    /// The sound tracks, in file order.
+    pub audio: Vec<AudioStream>,
+}
+
+/// A video stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoStream {
+    /// Codec as ffprobe names it (`h264`).
+    pub codec: String,
+    /// Codec profile (`High`), empty when unknown.
+    pub codec_profile: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Pixel format (`yuv420p`).
+    pub pixel_format: String,
+    /// Average frame rate.
+    pub rate: FrameRate,
+    /// Whether base and average rate agree, so that the stream is constant-rate by its header.
+    pub constant_rate: bool,
+    /// Whether the pictures are progressive; unknown counts as not.
+    pub progressive: bool,
+    /// Rotation in degrees (0, 90, 180, 270).
+    pub rotation: u32,
+    /// Whether samples are square; unknown counts as square.
+    pub square_pixels: bool,
+    /// Longest distance between key frames seen in the sampled part, in milliseconds.
+    pub gop_ms: Option<i64>,
+}
+
+/// An audio stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudioStream {
+    /// Codec as ffprobe names it (`aac`).
+    pub codec: String,
+    /// Codec profile (`LC`), empty when unknown.
+    pub codec_profile: String,
+    /// Channels.
+    pub channels: u32,
+    /// Sample rate in Hz.
+    pub sample_rate: u32,
+    /// Language tag, if any (`eng`).
+    pub language: Option<String>,
+    /// Whether the file marks it as the default.
+    pub default: bool,
+}

@@ -1,0 +1,31 @@
+//! The words of the product as types.
+//!
+//! Everything here is plain data with its invariants: no clock, no file, no network, no runtime.
+//! One word for one thing: a *channel* is what one tunes to, a *slot* is media at a time, a
+//! *timeline* is a channel's slots, a *viewer* reads bytes, an *incident* is a fault on record.
+
+mod audit;
+mod channel;
+mod fact;
+mod ids;
+mod incident;
+mod library;
+mod media;
+mod profile;
+mod rules;
+mod text;
+mod time;
+mod timeline;
+
+pub use audit::{AuditRecord, RecordKind};
+pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
+pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
+pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ViewerId};
+pub use incident::{Cause, Incident, IncidentState, Subject};
+pub use library::{Library, LibraryKind, ScanProgress, ScanState};
+pub use media::{AudioStream, Media, MediaKind, MediaState, Probe, VideoStream};
+pub use profile::{FrameRate, Profile};
+pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
+pub use text::InvalidField;
+pub use time::UtcMillis;
+pub use timeline::{Slot, SlotKind, Timeline, TimelineError};

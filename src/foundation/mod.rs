@@ -1,0 +1,7 @@
+//! What everything stands on: the clock, task ownership, child-process contract, secrets, logs.
+
+pub mod clock;
+pub mod process;
+pub mod secrets;
+pub mod stop;
+pub mod telemetry;
