@@ -1,1 +1,3 @@
-//! To be written.
+//! Streaming: media becomes one endless transport stream a channel.
+
+pub mod rendition;
