@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LibraryId, UtcMillis};
+use super::{LibraryId, Media, MediaId, MediaKind, MediaState, Probe, UtcMillis};
 
 /// What a library holds, which decides how file names are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -32,6 +32,122 @@ pub struct Library {
     pub kind: LibraryKind,
     /// When a scan last ended well.
     pub last_scan: Option<UtcMillis>,
+}
+
+/// A library to be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLibrary {
+    /// Its name, 1–100 characters, one line.
+    pub name: String,
+    /// Path of the folder.
+    pub path: String,
+    /// What it holds.
+    #[serde(default)]
+    pub kind: LibraryKind,
+}
+
+/// A file as the last scan left it; what the next scan compares with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFile {
+    /// The media item it is.
+    pub id: MediaId,
+    /// Size in bytes at the last scan.
+    pub size: u64,
+    /// Modification time at the last scan.
+    pub modified: UtcMillis,
+    /// [`ScannedMedia::sidecar`] of the last scan.
+    pub sidecar: i64,
+    /// Its state now.
+    pub state: MediaState,
+}
+
+/// A file as a scan found it: everything of [`Media`] but the id and the time it was first seen.
+///
+/// `(library, path)` is unique: storing it updates the item with the same path, which keeps its id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScannedMedia {
+    /// The library it belongs to.
+    pub library: LibraryId,
+    /// Absolute path of the file.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time.
+    pub modified: UtcMillis,
+    /// Fingerprint of the description files (NFO) that were read with it; 0 when there are none.
+    pub sidecar: i64,
+    /// What it is.
+    pub kind: MediaKind,
+    /// Title of the film or the episode; never empty.
+    pub title: String,
+    /// Show or artist.
+    pub show: Option<String>,
+    /// Season; 0 holds specials.
+    pub season: Option<u32>,
+    /// First episode in the file.
+    pub episode: Option<u32>,
+    /// Last episode in the file, when it holds several.
+    pub episode_end: Option<u32>,
+    /// Part of a film in several files.
+    pub part: Option<u32>,
+    /// Edition such as `Director's Cut`.
+    pub edition: Option<String>,
+    /// Year of release.
+    pub year: Option<u32>,
+    /// Plot.
+    pub plot: Option<String>,
+    /// Genres.
+    pub genres: Vec<String>,
+    /// Age rating as written.
+    pub rating: Option<String>,
+    /// First shown, `YYYY-MM-DD`.
+    pub aired: Option<String>,
+    /// Playing time in milliseconds; 0 when it is not known.
+    pub duration_ms: i64,
+    /// What ffprobe said; `None` when it could not be read.
+    pub probe: Option<Probe>,
+    /// Whether it can be played.
+    pub state: MediaState,
+}
+
+impl ScannedMedia {
+    /// The media item it becomes.
+    pub fn into_media(self, id: MediaId, added: UtcMillis) -> Media {
+        Media {
+            id,
+            library: self.library,
+            path: self.path,
+            size: self.size,
+            modified: self.modified,
+            kind: self.kind,
+            title: self.title,
+            show: self.show,
+            season: self.season,
+            episode: self.episode,
+            episode_end: self.episode_end,
+            part: self.part,
+            edition: self.edition,
+            year: self.year,
+            plot: self.plot,
+            genres: self.genres,
+            rating: self.rating,
+            aired: self.aired,
+            duration_ms: self.duration_ms,
+            probe: self.probe,
+            state: self.state,
+            added,
+        }
+    }
+}
+
+/// What a running scan hands over to be stored: at most 50 new or changed files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanBatch {
+    /// The library being read.
+    pub library: LibraryId,
+    /// The files, each once in a scan.
+    pub media: Vec<ScannedMedia>,
 }
 
 /// Where a scan stands.

@@ -54,6 +54,46 @@ impl MediaState {
             Self::Corrupt { .. } | Self::Unsupported { .. } | Self::Missing => false,
         }
     }
+
+    /// Which state it is, without the reasons.
+    pub fn name(&self) -> MediaStateName {
+        match self {
+            Self::Playable => MediaStateName::Playable,
+            Self::Corrupt { .. } => MediaStateName::Corrupt,
+            Self::Unsupported { .. } => MediaStateName::Unsupported,
+            Self::Missing => MediaStateName::Missing,
+            Self::Quarantined { .. } => MediaStateName::Quarantined,
+        }
+    }
+}
+
+/// The state of a media item without its reasons; for filters and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaStateName {
+    /// See [`MediaState::Playable`].
+    Playable,
+    /// See [`MediaState::Corrupt`].
+    Corrupt,
+    /// See [`MediaState::Unsupported`].
+    Unsupported,
+    /// See [`MediaState::Missing`].
+    Missing,
+    /// See [`MediaState::Quarantined`].
+    Quarantined,
+}
+
+impl MediaStateName {
+    /// The word used in SQL, JSON and queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Playable => "playable",
+            Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::Missing => "missing",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }
 
 /// One media item.
@@ -119,6 +159,65 @@ impl Media {
             },
         }
     }
+}
+
+/// A choice of media for a list; a field left out matches all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaFilter {
+    /// Only this library.
+    pub library: Option<LibraryId>,
+    /// Only this kind.
+    pub kind: Option<MediaKind>,
+    /// Only media in this state.
+    pub state: Option<MediaStateName>,
+    /// Only media whose title, show or path holds this text, compared without case.
+    pub search: Option<String>,
+    /// In which order.
+    pub sort: MediaSort,
+    /// How many at most.
+    pub limit: u32,
+    /// How many to leave out at the front.
+    pub offset: u32,
+}
+
+impl Default for MediaFilter {
+    /// Everything, the first hundred.
+    fn default() -> Self {
+        Self {
+            library: None,
+            kind: None,
+            state: None,
+            search: None,
+            sort: MediaSort::default(),
+            limit: 100,
+            offset: 0,
+        }
+    }
+}
+
+impl MediaFilter {
+    /// Everything there is, without a limit.
+    pub fn all() -> Self {
+        Self { limit: u32::MAX, ..Self::default() }
+    }
+}
+
+/// The order of a list of media; ties are broken by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaSort {
+    /// By show, season, episode, title; what has no show comes by its title.
+    #[default]
+    Title,
+    /// Newest first.
+    Added,
+    /// By path.
+    Path,
+    /// Longest first.
+    Duration,
+    /// Latest first, unknown last.
+    Year,
 }
 
 /// What ffprobe found in a file.

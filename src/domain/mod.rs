@@ -22,8 +22,13 @@ pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
 pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ViewerId};
 pub use incident::{Cause, Incident, IncidentState, Subject};
-pub use library::{Library, LibraryKind, ScanProgress, ScanState};
-pub use media::{AudioStream, Media, MediaKind, MediaState, Probe, VideoStream};
+pub use library::{
+    KnownFile, Library, LibraryKind, NewLibrary, ScanBatch, ScanProgress, ScanState, ScannedMedia,
+};
+pub use media::{
+    AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
+    VideoStream,
+};
 pub use profile::{FrameRate, Profile};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
 pub use text::InvalidField;
