@@ -1,1 +1,8 @@
-//! Whole-server tests.
+//! Tests of the repository and of the whole server, in one binary so that they link once.
+//!
+//! `tidy` holds what the compiler cannot; everything else starts a server through `support`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
+
+mod tidy;

@@ -1,0 +1,62 @@
+# `make run` and `make test` are all one needs; both install the system packages that are missing.
+#
+#   make run                    channels from a generated demo library on http://localhost:8411
+#   make run MEDIA=/my/videos   channels from your own files
+#   make run PORT=9000 DATA=/srv/exstreamtv
+
+PORT ?= 8411
+DATA ?= data
+CARGO ?= cargo
+
+.PHONY: help run test lint bench soak eval clients fuzz
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "make test                   everything that must hold before a change lands"
+	@echo "make lint                   format, clippy, documentation, licences"
+	@echo "make bench                  the numbers of the design, measured here"
+	@echo "make eval                   the operator against real faults"
+	@echo "make clients                foreign players and parsers against a running server"
+	@echo "make soak MINUTES=30        channels watched for a long time"
+	@echo "make fuzz                   property tests with many more cases"
+
+run:
+	@scripts/packages.sh run
+	$(CARGO) build --release --locked
+	@echo
+	@echo "  pages     http://localhost:$(PORT)/"
+	@echo "  playlist  http://localhost:$(PORT)/iptv/channels.m3u"
+	@echo "  guide     http://localhost:$(PORT)/iptv/xmltv.xml"
+	@echo "  tuner     http://localhost:$(PORT)/discover.json  (HDHomeRun)"
+	@echo
+	$(CARGO) run --release --locked --quiet -- serve --data-dir "$(DATA)" --port $(PORT) $(if $(MEDIA),--library "$(MEDIA)",--demo)
+
+test:
+	@scripts/test.sh
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+
+bench:
+	@scripts/packages.sh run
+	$(CARGO) bench --locked
+
+eval:
+	@scripts/packages.sh run
+	$(CARGO) run --release --locked -- eval
+
+clients:
+	@scripts/packages.sh test
+	$(CARGO) test --locked --test it -- clients:: --nocapture
+
+# A test-speed build would measure the build, so this one is a release build.
+MINUTES ?= 30
+soak:
+	@scripts/packages.sh run
+	SOAK_MINUTES=$(MINUTES) $(CARGO) test --release --locked --test it -- soak:: --nocapture
+
+fuzz:
+	PROPTEST_CASES=20000 $(CARGO) test --release --locked --lib
