@@ -1,3 +1,4 @@
 //! Streaming: media becomes one endless transport stream a channel.
 
+pub mod pool;
 pub mod rendition;
