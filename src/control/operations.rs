@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::domain::Trust;
 use crate::domain::{Cause, ChannelId, Incident, IncidentId, MediaId, UtcMillis};
 
 /// Who wants something.
@@ -62,6 +63,8 @@ pub enum Query {
     },
     /// The guard's own state: containment, budgets left, breakers.
     Guard,
+    /// The tools there are, with what they may be used for and how their effect is verified.
+    Tools,
 }
 
 /// The answer to a [`Query`] or the result of an action.
@@ -143,18 +146,6 @@ pub struct EvidenceKind {
     pub kind: String,
     /// `system` (measured by us), `derived` or `external`.
     pub trust: Trust,
-}
-
-/// How far a piece of evidence can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trust {
-    /// Measured by this server.
-    System,
-    /// Computed from measurements.
-    Derived,
-    /// Came from outside.
-    External,
 }
 
 /// One check of the guard and how it came out.

@@ -141,6 +141,8 @@ pub enum IncidentState {
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
+    /// The rule that opened it, such as `ENCODER_EXITED`.
+    pub rule: String,
     /// What it is about.
     pub subject: Subject,
     /// The media involved, if one is.

@@ -11,6 +11,7 @@ mod ids;
 mod incident;
 mod library;
 mod media;
+mod operator;
 mod profile;
 mod rules;
 mod text;
@@ -28,6 +29,10 @@ pub use library::{
 pub use media::{
     AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
     VideoStream,
+};
+pub use operator::{
+    ChannelReading, Evidence, Finding, LedgerEntry, LedgerKind, MediaReading, OutputReading,
+    PlayState, RiskClass, Trust, VerificationPlan,
 };
 pub use profile::{FrameRate, Profile};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};

@@ -1,5 +1,6 @@
 //! What everything stands on: the clock, task ownership, child-process contract, secrets, logs.
 
+pub mod canonical;
 pub mod clock;
 pub mod process;
 pub mod secrets;

@@ -1,1 +1,5 @@
 //! To be written.
+
+pub mod audit;
+pub mod incidents;
+pub mod ledger;
