@@ -13,6 +13,7 @@ mod library;
 mod media;
 mod operator;
 mod profile;
+mod programme;
 mod rules;
 mod text;
 mod time;
@@ -35,6 +36,7 @@ pub use operator::{
     PlayState, RiskClass, Trust, VerificationPlan,
 };
 pub use profile::{FrameRate, Profile};
+pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
 pub use text::InvalidField;
 pub use time::UtcMillis;

@@ -52,6 +52,8 @@ pub enum Order {
     SeasonEpisode,
     /// A new permutation each round, drawn from the seed; no item twice in a row.
     Shuffle,
+    /// As the collection lists them.
+    Listed,
 }
 
 /// How much of a collection is played before the next schedule item has its turn.

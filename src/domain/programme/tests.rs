@@ -1,0 +1,147 @@
+//! Tests of the guide's entries.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{LibraryId, MediaState};
+
+#[test]
+fn an_episode_is_found_under_its_show() {
+    let mut media = media(MediaKind::Episode, "Pilot");
+    media.show = Some("Lost".into());
+    (media.season, media.episode) = (Some(1), Some(2));
+    check_titles(&media, "Lost", Some("Pilot"));
+    assert_eq!(entry(&media).description, "Lost, season 1, episode 2: Pilot.");
+    media.title = "Item 2".into();
+    check_titles(&media, "Lost", None);
+    media.plot = Some(" A plane falls. ".into());
+    assert_eq!(entry(&media).description, "A plane falls.");
+}
+
+#[test]
+fn a_film_carries_its_edition_and_part_below_the_title() {
+    let mut media = media(MediaKind::Movie, "Brazil");
+    check_titles(&media, "Brazil", None);
+    media.year = Some(1985);
+    assert_eq!(entry(&media).description, "Brazil (1985).");
+    media.edition = Some("Director's Cut".into());
+    media.part = Some(2);
+    check_titles(&media, "Brazil", Some("Director's Cut, Part 2"));
+}
+
+#[test]
+fn a_music_video_names_its_artist() {
+    let mut media = media(MediaKind::MusicVideo, "Take On Me");
+    media.show = Some("a-ha".into());
+    check_titles(&media, "Take On Me", Some("a-ha"));
+}
+
+#[test]
+fn a_placeholder_gives_way_to_the_file_and_then_to_the_slot() {
+    let mut media = media(MediaKind::Other, "Item 123");
+    media.path = "/x/My_holiday.in.Rome.mp4".into();
+    check_titles(&media, "My holiday in Rome", None);
+    media.path = "/x/item_77.mp4".into();
+    check_titles(&media, "slot title", None);
+    for title in ["", "  ", "item 1", "ITEM #44"] {
+        assert_eq!(usable(title), None, "{title:?}");
+    }
+    for title in ["Item", "Items 4", "Item 12a", "An item 4"] {
+        assert_eq!(usable(title), Some(title));
+    }
+}
+
+#[test]
+fn nothing_to_play_says_so() {
+    let slot = Slot { media: None, kind: SlotKind::Offline, ..slot() };
+    let programme = programme(&Slot { title: String::new(), ..slot }, None, "Films");
+    assert_eq!(programme.title, "No programming");
+    assert_eq!(programme.description, "Films has nothing to show at this time.");
+    assert_eq!(programme.kind, None);
+}
+
+#[test]
+fn what_was_first_shown_in_the_last_two_weeks_is_new() {
+    let shown = |aired: Option<&str>, year: Option<u32>| {
+        let mut media = media(MediaKind::Movie, "x");
+        media.aired = aired.map(str::to_owned);
+        media.year = year;
+        entry(&media).showing
+    };
+    assert_eq!(shown(Some("2026-11-08"), None), Showing::New);
+    assert_eq!(shown(Some("2026-11-07"), None), Showing::Repeat);
+    assert_eq!(shown(Some("2027-01-01"), Some(1990)), Showing::New);
+    assert_eq!(shown(Some("bad"), Some(1990)), Showing::Repeat);
+    assert_eq!(shown(None, Some(2025)), Showing::Unknown);
+    assert_eq!(shown(None, None), Showing::Unknown);
+}
+
+proptest! {
+    #[test]
+    fn a_title_is_never_empty_and_never_a_placeholder(
+        title in "(Item [0-9]{0,4}| {0,3}|\\PC{0,12})",
+        path in "\\PC{0,20}",
+        show in prop::option::of("(Item [0-9]{1,3}| ?|[a-z]{3})"),
+        kind in prop_oneof![
+            Just(MediaKind::Movie), Just(MediaKind::Episode),
+            Just(MediaKind::MusicVideo), Just(MediaKind::Other)
+        ],
+    ) {
+        let media = Media { path, show, ..media(kind, &title) };
+        let slot = Slot { title: title.clone(), ..slot() };
+        for media in [Some(&media), None] {
+            let programme = programme(&slot, media, "Films");
+            prop_assert_eq!(usable(&programme.title), Some(programme.title.as_str()));
+            prop_assert!(!programme.description.trim().is_empty());
+        }
+    }
+}
+
+#[track_caller]
+fn check_titles(media: &Media, title: &str, sub_title: Option<&str>) {
+    let programme = entry(media);
+    assert_eq!((programme.title.as_str(), programme.sub_title.as_deref()), (title, sub_title));
+}
+
+fn entry(media: &Media) -> Programme {
+    programme(&slot(), Some(media), "Films")
+}
+
+/// An hour from 2026-11-22T00:00:00Z.
+fn slot() -> Slot {
+    Slot {
+        start: UtcMillis(1_795_305_600_000),
+        stop: UtcMillis(1_795_309_200_000),
+        media: Some(MediaId(1)),
+        in_ms: 0,
+        kind: SlotKind::Programme,
+        title: "slot title".into(),
+    }
+}
+
+fn media(kind: MediaKind, title: &str) -> Media {
+    Media {
+        id: MediaId(1),
+        library: LibraryId(1),
+        path: "/x/a.mp4".into(),
+        size: 1,
+        modified: UtcMillis(0),
+        kind,
+        title: title.into(),
+        show: None,
+        season: None,
+        episode: None,
+        episode_end: None,
+        part: None,
+        edition: None,
+        year: None,
+        plot: None,
+        genres: vec![],
+        rating: None,
+        aired: None,
+        duration_ms: 1_000,
+        probe: None,
+        state: MediaState::Playable,
+        added: UtcMillis(0),
+    }
+}
