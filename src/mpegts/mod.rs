@@ -1,1 +1,13 @@
-//! To be written.
+//! MPEG transport streams: taken apart into access units, and put together in units.
+//!
+//! [`demux`] reads what ffmpeg writes; [`unit`] writes what clients read; [`check`] judges it.
+//! Everything is a pure function of bytes and ticks (90 kHz, counted from the Unix epoch as `i64`;
+//! only the packets themselves carry them modulo 2³³).
+//!
+//! Deliberately absent: any program but one, any codec but H.264 and AAC, SDT, encryption.
+
+pub mod adts;
+pub mod demux;
+pub mod h264;
+pub mod packet;
+pub mod psi;

@@ -37,6 +37,9 @@ pub struct GopEntry {
     /// Frames it covers until the next GOP begins; at least its number of access units.
     pub frames: u32,
     /// Time of its first audio frame in 90 kHz ticks after media time zero; rigid 1920 steps follow.
+    ///
+    /// A GOP holds the audio that sounds while it is shown (± half an audio frame), wherever ffmpeg
+    /// interleaved it; the next GOP of the same run continues the same steps.
     pub audio_tick: i64,
     /// Number of audio frames; 0 for silence (then `audio_tick` means nothing).
     pub audio_frames: u32,
