@@ -1,0 +1,225 @@
+//! The database: opening, reading, writing, backup, closing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, Transaction};
+
+use super::readers::{Readers, open_reader};
+use super::writer::Writer;
+use super::{StorageError, migrate};
+
+/// How long a connection waits for a lock of another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The database. Cheap to clone; all clones share one writer thread and one pool of readers.
+#[derive(Debug, Clone)]
+pub struct Db {
+    path: Arc<Path>,
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+impl Db {
+    /// Opens the database at `path`, creates it if there is none, checks it and brings its schema
+    /// up to date.
+    ///
+    /// Blocks; call it before the runtime is busy. The folder must exist.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] for a damaged file, [`StorageError::Newer`] for one written by a
+    /// later version; neither is touched.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let mut connection = connect(path)?;
+        let change = migrate::up_to_date(&mut connection)?;
+        if change.from != change.to {
+            tracing::info!(
+                schema.from = change.from,
+                schema.to = change.to,
+                "database schema went from version {} to {}",
+                change.from,
+                change.to,
+            );
+        }
+        let writer = Writer::start(connection).map_err(file_error("start the writer", path))?;
+        let readers = Readers::open(path)?;
+        Ok(Self { path: path.into(), writer, readers })
+    }
+
+    /// Opens a database that must exist already, for commands that only look.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] when there is none, else as [`Self::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, StorageError> {
+        if !path.is_file() {
+            return Err(StorageError::Missing { path: path.to_owned() });
+        }
+        Self::open(path)
+    }
+
+    /// Runs `f` in one transaction on the writer thread.
+    ///
+    /// `Ok` means committed and on the disk. On an error or a panic in `f` nothing has changed,
+    /// and the fault is logged once under `op`. When 256 writes wait already, this waits too.
+    /// Dropping the future gives up the answer, not the write.
+    ///
+    /// # Errors
+    /// See [`StorageError`]; a broken uniqueness is [`StorageError::Conflict`], a missing parent
+    /// or [`rusqlite::Error::QueryReturnedNoRows`] is [`StorageError::NotFound`].
+    pub async fn write<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        self.writer.run(op, f).await
+    }
+
+    /// Runs `f` on a read-only connection; all it reads is one committed state.
+    ///
+    /// It sees every write that was acknowledged before. A fault is logged once under `op`.
+    ///
+    /// # Errors
+    /// See [`StorageError`]; [`rusqlite::Error::QueryReturnedNoRows`] is
+    /// [`StorageError::NotFound`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        self.readers.run(op, f).await
+    }
+
+    /// Writes a copy of the committed state of this moment to `to`, while reading and writing go
+    /// on; replaces `to` only when the copy is whole and on the disk.
+    ///
+    /// The copy is one self-contained file. A later [`Self::open`] takes it as it is.
+    ///
+    /// # Errors
+    /// When it cannot be written or does not pass SQLite's check; `to` is as it was then.
+    pub async fn backup(&self, to: &Path) -> Result<(), StorageError> {
+        let (from, to) = (Arc::clone(&self.path), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || copy_database(&from, &to)).await;
+        let result = copied.unwrap_or(Err(StorageError::Panicked { op: "backup" }));
+        if let Err(error) = &result {
+            error.log("backup");
+        }
+        result
+    }
+
+    /// Does what is queued, then closes the database; later calls on clones get
+    /// [`StorageError::Closed`].
+    ///
+    /// # Errors
+    /// When SQLite cannot close it; what was acknowledged is safe nevertheless.
+    pub async fn close(self) -> Result<(), StorageError> {
+        self.readers.close().await;
+        self.writer.close().await
+    }
+}
+
+/// Opens the writing connection and checks the file.
+pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
+    create_private(path)?;
+    let open = || {
+        let connection = Connection::open(path)?;
+        tune(&connection)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|e| StorageError::of("open", e))?;
+    migrate::refuse_newer(&connection)?;
+    let make_durable = || {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // FULL fsyncs the log at every commit. NORMAL, usual with WAL, may lose the last commits
+        // in a power cut, and an audit record must not vanish after the act it announced.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // On macOS a plain fsync does not reach the disk. No effect elsewhere.
+        connection.pragma_update(None, "fullfsync", true)
+    };
+    make_durable().map_err(|e| StorageError::of("open", e))?;
+    check(&connection)?;
+    Ok(connection)
+}
+
+/// Settings of every connection.
+pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// Creates an empty file that only its owner may read, because keys' hashes are kept in it.
+///
+/// SQLite gives its companions (`-wal`, `-shm`) the same permissions.
+fn create_private(path: &Path) -> Result<(), StorageError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(file_error("create the database", path)(e)),
+    }
+}
+
+/// SQLite's own check of the whole file, without the indexes' contents.
+fn check(connection: &Connection) -> Result<(), StorageError> {
+    let read = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let said = read.map_err(|e| StorageError::of("check the database", e))?;
+    if said == "ok" { Ok(()) } else { Err(StorageError::Corrupt { what: said }) }
+}
+
+/// Copies the database at `from` beside `to`, checks the copy and puts it in place.
+fn copy_database(from: &Path, to: &Path) -> Result<(), StorageError> {
+    let part = beside(to, ".part");
+    remove_if_there(&part)?;
+    create_private(&part)?;
+    let source = open_reader(from)?;
+    let copy = || -> rusqlite::Result<Connection> {
+        let mut target = Connection::open(&part)?;
+        let backup = Backup::new(&source, &mut target)?;
+        // All pages in one step: a read transaction holds one state for the copy, while with
+        // several steps every write would make it start again.
+        while backup.step(-1)? != StepResult::Done {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(backup);
+        // Without the log's companions, the copy is one file.
+        target.pragma_update(None, "journal_mode", "DELETE")?;
+        Ok(target)
+    };
+    let target = copy().map_err(|e| StorageError::of("backup", e))?;
+    check(&target)?;
+    target.close().map_err(|(_, e)| StorageError::of("backup", e))?;
+    File::open(&part).and_then(|f| f.sync_all()).map_err(file_error("sync the backup", &part))?;
+    fs::rename(&part, to).map_err(file_error("rename the backup", to))?;
+    let folder = match to.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|f| f.sync_all()).map_err(file_error("sync the folder", folder))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(file_error("remove an unfinished backup", path)(e))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn file_error(op: &'static str, path: &Path) -> impl Fn(io::Error) -> StorageError {
+    let path = path.to_owned();
+    move |source| StorageError::File { op, path: path.clone(), source }
+}
