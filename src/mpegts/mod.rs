@@ -7,7 +7,9 @@
 //! Deliberately absent: any program but one, any codec but H.264 and AAC, SDT, encryption.
 
 pub mod adts;
+pub mod check;
 pub mod demux;
 pub mod h264;
 pub mod packet;
 pub mod psi;
+pub mod unit;

@@ -121,9 +121,8 @@ pub fn read_timestamp(bytes: &[u8]) -> Option<i64> {
 
 /// Writes a five-byte PTS or DTS with its four-bit `prefix`.
 pub fn write_timestamp(prefix: u8, tick: i64) -> [u8; 5] {
-    let [.., a, b, c, d, e] = (tick.rem_euclid(WRAP)).to_be_bytes();
-    let value = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-    let low = |shift: u32| u8::try_from(value >> shift & 0xFF).unwrap_or_default();
+    let value = tick.rem_euclid(WRAP);
+    let low = |shift: u32| (value >> shift).to_be_bytes()[7];
     [
         prefix << 4 | (low(29) & 0x0E) | 1,
         low(22),

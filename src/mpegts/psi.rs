@@ -63,7 +63,8 @@ pub fn read_pmt(payload: &[u8]) -> Option<Vec<(u8, u16)>> {
     while let Some(&[kind, pid_high, pid_low, info_high, info_low]) = rest.get(..5) {
         streams.push((kind, u16::from_be_bytes([pid_high & 0x1F, pid_low])));
         let info = usize::from(u16::from_be_bytes([info_high & 0x0F, info_low]));
-        rest = rest.get(5 + info..).unwrap_or_default();
+        let Some(next) = rest.get(5 + info..) else { break };
+        rest = next;
     }
     Some(streams)
 }

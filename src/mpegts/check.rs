@@ -1,0 +1,310 @@
+//! Judges a transport stream as a strict receiver would; for tests and for the operator's probe.
+//!
+//! It shares no code with the writer beyond the packet reader, and stops at nothing: every fault
+//! is listed with the packet it was found at.
+
+use std::collections::BTreeMap;
+
+use super::packet::{
+    PACKET, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, Packet, read_timestamp, unwrap_near,
+};
+use super::psi::{self, TYPE_AAC, TYPE_H264};
+use super::{adts, h264};
+
+/// Longest time between clock references, in ticks.
+const PCR_LIMIT: i64 = 3_600;
+/// Longest time between copies of a table, in ticks.
+const TABLE_LIMIT: i64 = 9_000;
+/// Largest distance of audio from its grid, in ticks.
+const GRID: i64 = 1_920;
+
+/// Where a fault is and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Number of the packet, from 0.
+    pub packet: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A picture seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenPicture {
+    /// When it is shown, unwrapped.
+    pub pts: i64,
+    /// When it is decoded, unwrapped.
+    pub dts: i64,
+    /// Whether it is an IDR picture.
+    pub key: bool,
+    /// Number of the packet it begins in.
+    pub packet: usize,
+}
+
+/// What a stream held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Everything that is wrong.
+    pub faults: Vec<Fault>,
+    /// How many of the faults are continuity errors.
+    pub continuity_errors: u64,
+    /// Packets read.
+    pub packets: usize,
+    /// Pictures in decode order.
+    pub pictures: Vec<SeenPicture>,
+    /// Times of the audio frames, unwrapped.
+    pub sounds: Vec<i64>,
+    /// First and last clock reference in 90 kHz ticks, unwrapped.
+    pub clock: Option<(i64, i64)>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// Judges `bytes`; wrapped times are taken to be the ones nearest to `near` ticks.
+///
+/// The end may be cut between two packets, so what is open there is not judged.
+pub fn check(bytes: &[u8], near: i64) -> Report {
+    let mut judge = Judge::new(near);
+    let mut chunks = bytes.chunks_exact(PACKET);
+    for chunk in &mut chunks {
+        judge.packet(chunk);
+        judge.report.packets += 1;
+    }
+    if !chunks.remainder().is_empty() {
+        judge.fault("the last packet is cut".to_owned());
+    }
+    judge.end()
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    bytes: Vec<u8>,
+    packet: usize,
+    random_access: bool,
+}
+
+#[derive(Debug)]
+struct Judge {
+    report: Report,
+    near: i64,
+    counters: BTreeMap<u16, u8>,
+    open: BTreeMap<u16, Open>,
+    clock: Option<i64>,
+    /// Last copy of each table: clock at the PCR after it is what counts.
+    tables: BTreeMap<u16, i64>,
+    waiting_tables: Vec<u16>,
+    /// Whether PAT and PMT directly precede the next payload packet of video.
+    lead: [Option<usize>; 2],
+}
+
+impl Judge {
+    fn new(near: i64) -> Self {
+        Self {
+            report: Report::default(),
+            near,
+            counters: BTreeMap::new(),
+            open: BTreeMap::new(),
+            clock: None,
+            tables: BTreeMap::new(),
+            waiting_tables: Vec::new(),
+            lead: [None, None],
+        }
+    }
+
+    fn fault(&mut self, what: String) {
+        self.report.faults.push(Fault { packet: self.report.packets, what });
+    }
+
+    fn packet(&mut self, bytes: &[u8]) {
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) => packet,
+            Err(error) => return self.fault(error.to_string()),
+        };
+        self.continuity(&packet);
+        if let Some(pcr) = packet.pcr {
+            self.pcr(&packet, pcr);
+        }
+        let Some(payload) = packet.payload else { return };
+        match packet.pid {
+            PID_PAT => self.pat(payload),
+            PID_PMT => self.pmt(payload),
+            PID_VIDEO | PID_AUDIO => self.stream(&packet, payload),
+            0x1FFF => {}
+            pid => self.fault(format!("a packet on PID {pid:#x}")),
+        }
+    }
+
+    fn continuity(&mut self, packet: &Packet<'_>) {
+        let last = self.counters.insert(packet.pid, packet.counter);
+        let Some(last) = last.filter(|_| !packet.discontinuity) else { return };
+        let expected = if packet.payload.is_some() { (last + 1) & 0x0F } else { last };
+        if packet.counter != expected {
+            self.report.continuity_errors += 1;
+            self.fault(format!(
+                "PID {:#x} counts {} after {last}, expected {expected}",
+                packet.pid, packet.counter
+            ));
+        }
+        if packet.payload.is_some_and(<[u8]>::is_empty) {
+            self.fault("a packet with an empty payload".to_owned());
+        }
+    }
+
+    fn pcr(&mut self, packet: &Packet<'_>, pcr: i64) {
+        if packet.pid != PID_VIDEO {
+            self.fault(format!("a clock reference on PID {:#x}", packet.pid));
+        }
+        if pcr % 300 != 0 {
+            self.fault("a clock reference off the 90 kHz grid".to_owned());
+        }
+        let now = unwrap_near(pcr / 300, self.clock.unwrap_or(self.near));
+        if let Some(last) = self.clock.filter(|_| !packet.discontinuity) {
+            let gap = now - last;
+            if !(0..=PCR_LIMIT).contains(&gap) {
+                self.fault(format!("{gap} ticks between clock references"));
+            }
+        }
+        self.clock = Some(now);
+        let first = self.report.clock.map_or(now, |(first, _)| first);
+        self.report.clock = Some((first, now));
+        for pid in std::mem::take(&mut self.waiting_tables) {
+            if let Some(last) = self.tables.insert(pid, now)
+                && now - last > TABLE_LIMIT
+            {
+                self.fault(format!("{} ticks between tables on PID {pid:#x}", now - last));
+            }
+        }
+    }
+
+    fn pat(&mut self, payload: &[u8]) {
+        if psi::read_pat(payload) != Some(PID_PMT) {
+            self.fault("the PAT is not ours".to_owned());
+        }
+        self.waiting_tables.push(PID_PAT);
+        self.lead[0] = Some(self.report.packets);
+    }
+
+    fn pmt(&mut self, payload: &[u8]) {
+        let expected = [(TYPE_H264, PID_VIDEO), (TYPE_AAC, PID_AUDIO)];
+        if psi::read_pmt(payload).as_deref() != Some(&expected) {
+            self.fault("the PMT is not ours".to_owned());
+        }
+        self.waiting_tables.push(PID_PMT);
+        self.lead[1] = Some(self.report.packets);
+    }
+
+    fn stream(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+        if packet.unit_start {
+            self.close(packet.pid);
+            let opened = self.report.packets;
+            if packet.pid == PID_VIDEO && packet.pcr.is_none() {
+                self.fault("a picture begins without a clock reference".to_owned());
+            }
+            let lead = [opened.checked_sub(2), opened.checked_sub(1)];
+            if packet.random_access && self.lead != lead {
+                self.fault("no PAT and PMT directly before a key frame".to_owned());
+            }
+            let open =
+                Open { bytes: Vec::new(), packet: opened, random_access: packet.random_access };
+            self.open.insert(packet.pid, open);
+        }
+        match self.open.get_mut(&packet.pid) {
+            Some(open) => open.bytes.extend_from_slice(payload),
+            None => self.fault(format!("PID {:#x} begins in the middle", packet.pid)),
+        }
+    }
+
+    fn close(&mut self, pid: u16) {
+        let Some(open) = self.open.remove(&pid) else { return };
+        if let Err(what) = self.access_unit(pid, &open) {
+            self.report.faults.push(Fault { packet: open.packet, what });
+        }
+    }
+
+    fn access_unit(&mut self, pid: u16, open: &Open) -> Result<(), String> {
+        let bytes = &open.bytes;
+        let id = if pid == PID_VIDEO { 0xE0 } else { 0xC0 };
+        if bytes.len() < 14 || bytes[..4] != [0, 0, 1, id] {
+            return Err(format!("no PES packet on PID {pid:#x}"));
+        }
+        let stated = usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
+        if stated != 0 && bytes.len() != 6 + stated {
+            return Err(format!("a PES packet of {} bytes states {stated}", bytes.len() - 6));
+        }
+        if bytes[7] & 0x80 == 0 {
+            return Err("a PES packet without a time".to_owned());
+        }
+        let body = bytes.get(9 + usize::from(bytes[8])..).ok_or("a PES header too long")?;
+        let near = self.clock.unwrap_or(self.near);
+        let stamp = |at: usize| {
+            let wrapped = bytes.get(at..).and_then(read_timestamp).ok_or("a torn timestamp")?;
+            Ok::<i64, String>(unwrap_near(wrapped, near))
+        };
+        let pts = stamp(9)?;
+        if pid == PID_AUDIO {
+            return self.sound(pts, body);
+        }
+        let dts = if bytes[7] & 0x40 == 0 { pts } else { stamp(14)? };
+        self.picture(
+            SeenPicture { pts, dts, key: h264::is_idr(body), packet: open.packet },
+            open,
+            body,
+        )
+    }
+
+    fn picture(&mut self, seen: SeenPicture, open: &Open, body: &[u8]) -> Result<(), String> {
+        let last = self.report.pictures.last().copied();
+        self.report.pictures.push(seen);
+        if last.is_some_and(|last| last.dts >= seen.dts) {
+            return Err(format!("DTS goes from {:?} to {}", last.map(|l| l.dts), seen.dts));
+        }
+        if seen.pts < seen.dts {
+            return Err(format!("PTS {} before DTS {}", seen.pts, seen.dts));
+        }
+        if seen.key != open.random_access {
+            return Err("the random access flag and the picture disagree".to_owned());
+        }
+        if seen.key && !h264::has_parameter_sets(body) {
+            return Err("a key frame without parameter sets".to_owned());
+        }
+        if last.is_none() && !seen.key {
+            return Err("the stream does not begin with a key frame".to_owned());
+        }
+        Ok(())
+    }
+
+    fn sound(&mut self, pts: i64, body: &[u8]) -> Result<(), String> {
+        let last = self.report.sounds.last().copied();
+        self.report.sounds.push(pts);
+        if let Some(last) = last
+            && pts != last + GRID
+        {
+            return Err(format!("audio goes from {last} to {pts}"));
+        }
+        if pts.rem_euclid(GRID) != 0 {
+            return Err(format!("audio at {pts}, off the grid"));
+        }
+        if !adts::is_profile_frame(body) {
+            return Err("an audio frame that is not AAC-LC 48 kHz stereo".to_owned());
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Report {
+        for pid in [PID_VIDEO, PID_AUDIO] {
+            // What is open at the end may be whole: with a stated length it can be told.
+            let whole = self.open.get(&pid).is_some_and(|open| {
+                let stated = open.bytes.get(4..6).map_or(0, |l| u16::from_be_bytes([l[0], l[1]]));
+                stated > 0 && open.bytes.len() == 6 + usize::from(stated)
+            });
+            if whole {
+                self.close(pid);
+            }
+        }
+        self.report
+    }
+}
