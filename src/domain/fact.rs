@@ -46,6 +46,11 @@ pub enum ConformEnd {
         /// Milliseconds that were stated.
         wanted_ms: i64,
     },
+    /// What came could not be stored: the disk is full or broken, or the cache has no room left.
+    NotStored {
+        /// In a few words, ours.
+        reason: String,
+    },
     /// No process could be started.
     NotStarted {
         /// The pool's reason.

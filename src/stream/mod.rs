@@ -1,4 +1,5 @@
 //! Streaming: media becomes one endless transport stream a channel.
 
+pub mod ffmpeg;
 pub mod pool;
 pub mod rendition;

@@ -1,0 +1,270 @@
+//! The arguments of a conform. PURE.
+//!
+//! Three things make frame numbers exact whichever frame a run begins with:
+//!
+//! - `-copyts -start_at_zero` keeps media time (zero is the start of the file) through seeking;
+//!   `-output_ts_offset` lifts it so far that reorder and priming never go below zero, where
+//!   ffmpeg would shift everything.
+//! - The `fps` filter works on absolute times, so its grid does not depend on where a run begins;
+//!   `start_time` pins the first frame. Seeking ends a little earlier, so that the filter sees
+//!   the picture that is on screen at that moment.
+//! - Audio begins on a multiple of 1024 samples of media time, so that the AAC frames of two runs
+//!   lie on one grid.
+//!
+//! A copied picture cannot begin anywhere but at a key frame: ffmpeg takes the one before, the
+//! times stay true, and the store is told the real frame numbers.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::{AudioTreatment, Treatment, VideoTreatment};
+use crate::domain::{FrameRate, Profile};
+
+/// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
+pub const ORIGIN_TICKS: i64 = 900_000;
+
+/// How far before its first frame an encoding run looks for the picture on screen.
+const LOOK_BACK_TICKS: i64 = 90_000;
+
+/// Who waits for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// A viewer: fast preset, short groups at the start.
+    Live,
+    /// Nobody: better preset, at idle priority.
+    Background,
+    /// A slate: groups of one second, no reordering, so that it can be looped at every group.
+    Slate,
+}
+
+/// One run of ffmpeg: from a frame of a file towards its end, into a pipe.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The file.
+    pub path: &'a str,
+    /// What is done to it.
+    pub treatment: &'a Treatment,
+    /// What it becomes.
+    pub profile: &'a Profile,
+    /// The first frame wanted.
+    pub from_frame: i64,
+    /// The first frame not wanted any more; exact when encoding, ignored when copying.
+    pub until_frame: Option<i64>,
+    /// Who waits for it.
+    pub effort: Effort,
+    /// Threads of the encoder; 0 leaves the choice to it.
+    pub threads: usize,
+    /// The picture for sound without picture.
+    pub still: &'a Path,
+}
+
+impl Run<'_> {
+    /// The arguments, without the program's name.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut args = Args::default();
+        args.words("-hide_banner -nostdin -loglevel level+warning -copyts -start_at_zero");
+        args.words("-fflags +genpts+discardcorrupt");
+        self.input(&mut args);
+        self.video(&mut args);
+        self.audio(&mut args);
+        self.output(&mut args);
+        args.0
+    }
+
+    fn copies_video(&self) -> bool {
+        self.treatment.video == VideoTreatment::Copy
+    }
+
+    fn input(&self, args: &mut Args) {
+        let seek = if self.copies_video() {
+            self.first_tick()
+        } else {
+            self.first_tick() - LOOK_BACK_TICKS
+        };
+        if seek > 0 {
+            args.pair("-ss", seconds(seek));
+            if self.copies_video() {
+                // Sound that is encoded must begin where the copied picture does: at the key frame.
+                args.word("-noaccurate_seek");
+            }
+        }
+        args.pair("-protocol_whitelist", "file,pipe,fd");
+        args.pair("-i", format!("file:{}", self.path));
+        if self.treatment.video == VideoTreatment::Still {
+            args.pair("-protocol_whitelist", "file,pipe,fd");
+            let mut still = OsString::from("file:");
+            still.push(self.still);
+            args.word("-i");
+            args.0.push(still);
+        }
+    }
+
+    fn video(&self, args: &mut Args) {
+        let Profile { width, height, rate, video_kbps, .. } = self.profile;
+        match &self.treatment.video {
+            VideoTreatment::Copy => {
+                args.words("-map 0:V:0 -c:v copy -bsf:v h264_mp4toannexb,dump_extra=freq=keyframe");
+                return;
+            }
+            VideoTreatment::Encode { .. } => args.words("-map 0:V:0"),
+            VideoTreatment::Still => args.words("-map 1:v:0"),
+        }
+        let mut filters = Vec::new();
+        // `dar` is the shape on screen, whatever the shape of the samples.
+        let fit = format!(
+            "scale=w='if(gt(dar,{width}/{height}),{width},max(2,trunc({height}*dar/2)*2))'\
+             :h='if(gt(dar,{width}/{height}),max(2,trunc({width}/dar/2)*2),{height})',\
+             pad={width}:{height}:-1:-1,setsar=1,format=yuv420p"
+        );
+        let start = seconds(self.first_tick());
+        let on_grid = format!("fps=fps={}/{}:start_time={start}", rate.num, rate.den);
+        match &self.treatment.video {
+            VideoTreatment::Still => {
+                // The picture is decoded and scaled once; only its time moves on.
+                filters.push(fit);
+                filters.push("loop=loop=-1:size=1".to_owned());
+                let first = self.from_frame;
+                filters.push(format!("setpts=(N+{first})*{}/{}/TB", rate.den, rate.num));
+                filters.push(on_grid);
+            }
+            VideoTreatment::Encode { deinterlace, .. } => {
+                if *deinterlace {
+                    filters.push(format!("bwdif=mode={}:deint=interlaced", fields(*rate)));
+                }
+                filters.push(on_grid);
+                filters.push(fit);
+            }
+            VideoTreatment::Copy => {}
+        }
+        if let Some(until) = self.until_frame {
+            // Half a frame early: the bound may be rounded either way.
+            let end = self.profile.tick_of(until) - frame_ticks(*rate) / 2;
+            filters.push(format!("trim=end={}", seconds(end)));
+        }
+        args.pair("-vf", filters.join(","));
+        args.words("-c:v libx264 -profile:v high -sc_threshold 0");
+        let key_frames = match self.effort {
+            Effort::Live => {
+                args.words("-preset superfast -bf 2");
+                // Half-second groups for two seconds bring the first picture sooner.
+                let (short, long) = (frames_in(*rate, 1, 2), frames_in(*rate, 2, 1));
+                format!(
+                    "expr:if(lt(n,{long}),eq(n,0)+gte(n,prev_forced_n+{short}),\
+                     gte(n,prev_forced_n+{long}))"
+                )
+            }
+            Effort::Background => {
+                args.words("-preset veryfast -bf 2");
+                every(frames_in(*rate, 2, 1))
+            }
+            Effort::Slate => {
+                args.words("-preset veryfast -tune stillimage -bf 0");
+                every(frames_in(*rate, 1, 1))
+            }
+        };
+        args.pair("-force_key_frames", key_frames);
+        args.pair("-g", frames_in(*rate, 4, 1).to_string());
+        args.pair("-crf", "21");
+        args.pair("-maxrate", format!("{video_kbps}k"));
+        args.pair("-bufsize", format!("{video_kbps}k"));
+        args.pair("-x264-params", "open-gop=0:aud=1");
+        args.pair("-threads:v", self.threads.to_string());
+    }
+
+    fn audio(&self, args: &mut Args) {
+        match self.treatment.audio {
+            AudioTreatment::Silence => {
+                args.word("-an");
+                return;
+            }
+            AudioTreatment::Copy { track } => {
+                args.pair("-map", format!("0:a:{track}"));
+                args.words("-c:a copy");
+                if self.until_frame.is_some() && !self.copies_video() {
+                    args.word("-shortest");
+                }
+            }
+            AudioTreatment::Encode { track } => {
+                args.pair("-map", format!("0:a:{track}"));
+                // Two steps, because `first_pts` counts samples of its own input.
+                let mut filter = "aresample=48000,aresample=async=1:min_hard_comp=0.1".to_owned();
+                if !self.copies_video() {
+                    let grid = (self.first_tick() * 48_000 / 90_000).div_euclid(1024) * 1024;
+                    filter.push_str(&format!(":first_pts={grid}"));
+                }
+                filter.push_str(",aformat=sample_fmts=fltp:channel_layouts=stereo");
+                if let Some(until) = self.until_frame
+                    && !self.copies_video()
+                {
+                    let end = seconds(self.profile.tick_of(until));
+                    filter.push_str(&format!(",atrim=end={end}"));
+                }
+                args.pair("-af", filter);
+                args.words("-c:a aac");
+                args.pair("-b:a", format!("{}k", self.profile.audio_kbps));
+            }
+        }
+        if self.treatment.video == VideoTreatment::Still {
+            args.word("-shortest");
+        }
+    }
+
+    fn output(&self, args: &mut Args) {
+        args.words("-sn -dn -map_metadata -1 -map_chapters -1 -max_muxing_queue_size 4096");
+        args.pair("-output_ts_offset", seconds(ORIGIN_TICKS));
+        args.words("-f mpegts -muxdelay 0 -muxpreload 0 -pes_payload_size 0 -flush_packets 1");
+        args.word("pipe:1");
+    }
+
+    fn first_tick(&self) -> i64 {
+        self.profile.tick_of(self.from_frame)
+    }
+}
+
+/// A list of arguments in the making.
+#[derive(Debug, Default)]
+struct Args(Vec<OsString>);
+
+impl Args {
+    fn word(&mut self, word: &str) {
+        self.0.push(word.into());
+    }
+
+    /// Adds fixed words; nothing that comes from outside goes through here.
+    fn words(&mut self, words: &str) {
+        self.0.extend(words.split_whitespace().map(OsString::from));
+    }
+
+    fn pair(&mut self, name: &str, value: impl Into<OsString>) {
+        self.word(name);
+        self.0.push(value.into());
+    }
+}
+
+/// Ticks as decimal seconds, to the microsecond.
+fn seconds(ticks: i64) -> String {
+    let micros = ticks * 100 / 9;
+    format!("{}.{:06}", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000))
+}
+
+/// A key frame every `frames` frames.
+fn every(frames: i64) -> String {
+    format!("expr:eq(n,0)+gte(n,prev_forced_n+{frames})")
+}
+
+/// Whole frames in `num/den` seconds, at least one.
+fn frames_in(rate: FrameRate, num: i64, den: i64) -> i64 {
+    (i64::from(rate.num) * num / (i64::from(rate.den) * den)).max(1)
+}
+
+fn frame_ticks(rate: FrameRate) -> i64 {
+    rate.tick_of(1)
+}
+
+/// At a high rate each field becomes a picture, which keeps the motion of sport and news.
+fn fields(rate: FrameRate) -> &'static str {
+    if rate.as_f64() > 45.0 { "send_field" } else { "send_frame" }
+}
+
+#[cfg(test)]
+mod tests;
