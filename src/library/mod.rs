@@ -3,6 +3,7 @@
 //! `scan` walks a folder and hands over what is new or changed; [`names`] reads titles from file
 //! and folder names; [`probe`] asks ffprobe. Nothing here stores anything: `control` does.
 
+pub mod demo;
 pub mod names;
 pub mod probe;
 

@@ -3,6 +3,9 @@
 //! `tidy` holds what the compiler cannot; everything else starts a server through `support`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test may tell what it measured")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
+mod demo;
+mod support;
 mod tidy;

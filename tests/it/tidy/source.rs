@@ -19,7 +19,7 @@ pub struct Swallow {
     pub line: usize,
     /// The statement up to there.
     pub statement: String,
-    /// Whether a `// reason:` comment stands in it or on the line above.
+    /// Whether a `// reason:` comment stands in it or in the lines right above.
     pub has_reason: bool,
 }
 
@@ -90,20 +90,17 @@ impl Source {
                 let code = line.split("//").next().unwrap_or_default().trim();
                 code.is_empty() || code.ends_with([';', '{', '}', ','])
             };
-            let before = lines[..index].iter().rposition(|line| ends(line));
+            let before = lines[..index].iter().rposition(ends);
             let start = before.map_or(0, |line| line + 1);
             let mut statement: String =
                 lines[start..index].iter().map(|line| line.trim()).collect::<Vec<_>>().concat();
             statement.push_str(&code[..at]);
-            let reason_from = start.saturating_sub(1);
-            let has_reason = lines[reason_from..=index]
-                .iter()
-                .enumerate()
-                // The line above counts only when it is a comment of its own.
-                .any(|(n, line)| {
-                    line.contains("// reason:")
-                        && (n > 0 || start == 0 || line.trim_start().starts_with("//"))
-                });
+            // A reason counts on the line itself and for the statements right below it.
+            let block = lines[..start].iter().rposition(|line| line.trim().is_empty());
+            let above = &lines[block.unwrap_or(0)..start];
+            let has_reason = line.contains("// reason:")
+                || lines[start..index].iter().any(|line| line.contains("// reason:"))
+                || above.iter().any(|line| line.trim_start().starts_with("// reason:"));
             found.push(Swallow { line: index + 1, statement, has_reason });
         }
         found
