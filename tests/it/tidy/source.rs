@@ -54,8 +54,12 @@ impl Source {
         if self.is_test() {
             return String::new();
         }
-        let production = self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        without_comments(production)
+        without_comments(self.production())
+    }
+
+    /// The text without the tests at its end.
+    pub fn production(&self) -> &str {
+        self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
     }
 
     /// What it names of other top-level modules, as paths from the crate root; tests count too.
@@ -80,8 +84,7 @@ impl Source {
 
     /// The statements of the production part that contain one of `calls`.
     pub fn statements_with(&self, calls: &[&str]) -> Vec<Swallow> {
-        let production = self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let lines: Vec<&str> = production.lines().collect();
+        let lines: Vec<&str> = self.production().lines().collect();
         let mut found = Vec::new();
         for (index, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
