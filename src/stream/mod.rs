@@ -3,3 +3,4 @@
 pub mod ffmpeg;
 pub mod pool;
 pub mod rendition;
+pub mod store;
