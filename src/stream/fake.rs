@@ -1,0 +1,264 @@
+//! Renditions made of thin air, for tests: every access unit says in ASCII what it is.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::rendition::{
+    Conforming, Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions,
+    SLATE_NO_PROGRAMMING, SLATE_STANDBY, VideoUnit,
+};
+use crate::domain::{
+    ChannelId, JobBeat, LibraryId, Media, MediaId, MediaKind, MediaState, Profile, Slot, SlotKind,
+    Timeline, UtcMillis,
+};
+
+/// How a rendition is laid out.
+#[derive(Debug, Clone)]
+pub(in crate::stream) struct Layout {
+    /// `(frames not there before it, frames, of which the last are held)` of each GOP.
+    pub gops: Vec<(i64, u32, u32)>,
+    /// B pictures between two others, 0 to 3.
+    pub b_pictures: usize,
+    /// Time of the first audio frame; `None` for no audio.
+    pub audio_from: Option<i64>,
+    /// Whether the end of the media was reached.
+    pub complete: bool,
+}
+
+impl Layout {
+    /// `count` GOPs of `frames` frames, with sound from the start.
+    pub(in crate::stream) fn even(count: usize, frames: u32) -> Self {
+        let gops = vec![(0, frames, 0); count];
+        Self { gops, b_pictures: 2, audio_from: Some(0), complete: true }
+    }
+}
+
+type Rendition = (Arc<RenditionIndex>, Arc<Vec<Gop>>);
+
+/// A store in memory.
+#[derive(Debug)]
+pub(in crate::stream) struct FakeStore {
+    renditions: Mutex<HashMap<MediaId, Rendition>>,
+    grown: watch::Sender<u64>,
+    /// Makes every read fail while set.
+    pub broken: std::sync::atomic::AtomicBool,
+}
+
+impl FakeStore {
+    /// A store that holds the slates of `profile`.
+    pub(in crate::stream) fn with_slates(profile: &Profile) -> Arc<Self> {
+        let store = Self {
+            renditions: Mutex::default(),
+            grown: watch::channel(0).0,
+            broken: std::sync::atomic::AtomicBool::new(false),
+        };
+        let second = profile.rate.frame_at_or_after(90_000);
+        let second = u32::try_from(second).unwrap();
+        for slate in [SLATE_STANDBY, SLATE_NO_PROGRAMMING] {
+            let layout = Layout { b_pictures: 0, audio_from: None, ..Layout::even(3, second) };
+            store.put(slate, profile, &layout);
+        }
+        Arc::new(store)
+    }
+
+    /// Puts a whole rendition, replacing what was there.
+    pub(in crate::stream) fn put(&self, media: MediaId, profile: &Profile, layout: &Layout) {
+        let rendition = make(media, profile, layout);
+        self.renditions.lock().unwrap().insert(media, rendition);
+        self.grown.send_modify(|n| *n += 1);
+    }
+
+    /// Takes a rendition away.
+    pub(in crate::stream) fn remove(&self, media: MediaId) {
+        self.renditions.lock().unwrap().remove(&media);
+        self.grown.send_modify(|n| *n += 1);
+    }
+
+    /// What is there of `media`.
+    pub(in crate::stream) fn get(&self, media: MediaId) -> Option<Arc<RenditionIndex>> {
+        self.renditions.lock().unwrap().get(&media).map(|(index, _)| Arc::clone(index))
+    }
+}
+
+impl Renditions for FakeStore {
+    fn index(&self, media: &Media, _: &Profile) -> Option<Arc<RenditionIndex>> {
+        self.get(media.id)
+    }
+
+    fn slate(&self, which: MediaId, _: &Profile) -> Option<Arc<RenditionIndex>> {
+        self.get(which)
+    }
+
+    fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
+        let gone = || ReadError::Io { media: key.media, source: io::ErrorKind::NotFound.into() };
+        if self.broken.load(std::sync::atomic::Ordering::SeqCst) && key.media.0 > 0 {
+            return Err(gone());
+        }
+        let renditions = self.renditions.lock().unwrap();
+        let (index, gops) = renditions.get(&key.media).ok_or_else(gone)?;
+        let at = index.gops.iter().position(|entry| entry == gop).ok_or_else(gone)?;
+        Ok(gops[at].clone())
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+}
+
+/// Remembers what it was asked for and makes nothing.
+#[derive(Debug, Default)]
+pub(in crate::stream) struct FakeConforming {
+    /// `(media, from_frame)` of every call to `want`.
+    pub wanted: Mutex<Vec<(MediaId, i64)>>,
+    /// Channels released.
+    pub released: Mutex<Vec<ChannelId>>,
+}
+
+impl Conforming for FakeConforming {
+    fn want(&self, _: ChannelId, media: &Arc<Media>, _: &Profile, from_frame: i64) {
+        self.wanted.lock().unwrap().push((media.id, from_frame));
+    }
+
+    fn release(&self, channel: ChannelId) {
+        self.released.lock().unwrap().push(channel);
+    }
+
+    fn job(&self, _: ChannelId) -> Option<JobBeat> {
+        None
+    }
+
+    fn restart(&self, _: ChannelId) -> bool {
+        true
+    }
+}
+
+/// A media item with this id.
+pub(in crate::stream) fn media(id: i64) -> Arc<Media> {
+    Arc::new(Media {
+        id: MediaId(id),
+        library: LibraryId(1),
+        path: format!("/media/{id}.mkv"),
+        size: 1,
+        modified: UtcMillis(0),
+        kind: MediaKind::Movie,
+        title: format!("Film {id}"),
+        show: None,
+        season: None,
+        episode: None,
+        episode_end: None,
+        part: None,
+        edition: None,
+        year: None,
+        plot: None,
+        genres: Vec::new(),
+        rating: None,
+        aired: None,
+        duration_ms: 0,
+        probe: None,
+        state: MediaState::Playable,
+        added: UtcMillis(0),
+    })
+}
+
+/// A timeline from `start` of `(media or nothing, in_ms, duration_ms)`.
+pub(in crate::stream) fn timeline(start: i64, slots: &[(Option<i64>, i64, i64)]) -> Timeline {
+    let mut at = start;
+    let slots = slots.iter().map(|&(media, in_ms, duration)| {
+        let begin = at;
+        at += duration;
+        Slot {
+            start: UtcMillis(begin),
+            stop: UtcMillis(at),
+            media: media.map(MediaId),
+            in_ms,
+            kind: if media.is_some() { SlotKind::Programme } else { SlotKind::Offline },
+            title: String::new(),
+        }
+    });
+    Timeline::new(slots.collect()).unwrap()
+}
+
+/// What an access unit says it is: `('v', media, frame)` or `('a', media, tick)`.
+pub(in crate::stream) fn read_label(data: &[u8]) -> Option<(char, i64, i64)> {
+    let text = String::from_utf8_lossy(data);
+    let mut words = text[text.find('<')? + 1..text.find('>')?].split(' ');
+    let kind = words.next()?.chars().next()?;
+    Some((kind, words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+fn make(media: MediaId, profile: &Profile, layout: &Layout) -> Rendition {
+    let mut entries = Vec::new();
+    let mut gops = Vec::new();
+    let mut at = 0;
+    let mut sounds = 0;
+    for &(hole, frames, held) in &layout.gops {
+        at += hole;
+        let end = at + i64::from(frames);
+        let pictures = i64::from(frames - held.min(frames - 1));
+        let video = decode_order(pictures, layout.b_pictures)
+            .map(|n| VideoUnit { frame: at + n, data: picture(media, at + n, n == 0) })
+            .collect();
+        let tick = |n: i64| layout.audio_from.unwrap_or(0) + n * Profile::AUDIO_FRAME_TICKS;
+        let from = sounds;
+        while layout.audio_from.is_some() && tick(sounds) < profile.tick_of(end) {
+            sounds += 1;
+        }
+        // What falls into a hole is nowhere.
+        let from =
+            (from..sounds).find(|n| tick(*n) >= profile.tick_of(at) || at == 0).unwrap_or(sounds);
+        entries.push(GopEntry {
+            first_frame: at,
+            frames,
+            audio_tick: tick(from),
+            audio_frames: u32::try_from(sounds - from).unwrap(),
+            span: 0,
+            offset: u64::try_from(at).unwrap(),
+            length: 1,
+        });
+        gops.push(Gop { video, audio: (from..sounds).map(|n| sound(media, tick(n))).collect() });
+        at = end;
+    }
+    let key = RenditionKey { media, version: 1, profile: profile.name.clone() };
+    let end_frame = layout.complete.then_some(at);
+    (Arc::new(RenditionIndex { key, gops: entries.into(), end_frame }), Arc::new(gops))
+}
+
+/// The display numbers of `count` pictures in decode order.
+fn decode_order(count: i64, b_pictures: usize) -> impl Iterator<Item = i64> {
+    let step = b_pictures + 1;
+    let shown: Vec<i64> = (1..count).collect();
+    let groups: Vec<i64> = shown
+        .chunks(step)
+        .flat_map(|group| {
+            group.last().copied().into_iter().chain(group[..group.len() - 1].to_vec())
+        })
+        .collect();
+    std::iter::once(0).chain(groups)
+}
+
+fn picture(media: MediaId, frame: i64, key: bool) -> Bytes {
+    let mut data = vec![0, 0, 0, 1, 9, 0xF0];
+    let slice: &[u8] = if key {
+        &[0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x65]
+    } else {
+        &[0, 0, 1, 0x41]
+    };
+    data.extend_from_slice(slice);
+    data.extend(format!("<v {} {frame}>", media.0).into_bytes());
+    data.resize(data.len() + usize::try_from((frame * 7).rem_euclid(400)).unwrap(), 0x55);
+    data.into()
+}
+
+fn sound(media: MediaId, tick: i64) -> Bytes {
+    let text = format!("<a {} {tick}>", media.0);
+    let length = 7 + text.len();
+    let mut data = crate::mpegts::adts::SILENCE[..7].to_vec();
+    data[4] = u8::try_from(length >> 3).unwrap();
+    data[5] = u8::try_from((length & 7) << 5).unwrap() | 0x1F;
+    data.extend(text.into_bytes());
+    data.into()
+}
