@@ -282,6 +282,11 @@ impl Detectors {
                 let words = format!("gave {got_ms} ms of {wanted_ms} ms");
                 (rule_of(Cause::MediaTruncated), Cause::MediaTruncated, kind, body, words)
             }
+            ConformEnd::NotStored { .. } => {
+                let body = json!({"end": "not_stored"});
+                let words = "could not be stored".to_owned();
+                (rule_of(Cause::DiskFull), Cause::DiskFull, hard, body, words)
+            }
             ConformEnd::NotStarted { .. } => {
                 let body = json!({"end": "not_started"});
                 let words = "could not be started".to_owned();

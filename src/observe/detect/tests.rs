@@ -83,6 +83,8 @@ fn how_a_conform_ends_decides_the_rule() {
     check_end("", unusable("no picture came"), "MEDIA_CORRUPT", SignalKind::Hard);
     let none = "Output file #0 does not contain any stream";
     check_end(none, unusable("no picture came"), "MEDIA_NO_STREAM", SignalKind::Hard);
+    let full = ConformEnd::NotStored { reason: "x".into() };
+    check_end("", full, "DISK_FULL", SignalKind::Hard);
     let truncated = |got_ms| ConformEnd::Truncated { got_ms, wanted_ms: 60_000 };
     check_end("", truncated(0), "MEDIA_TRUNCATED", SignalKind::Hard);
     check_end("", truncated(50_000), "MEDIA_TRUNCATED", SignalKind::Soft);
