@@ -14,6 +14,7 @@ mod cursor;
 mod order;
 mod plan;
 mod replace;
+pub mod starter;
 
 pub use catalogue::{Catalogue, resolve};
 pub use cursor::Cursor;
