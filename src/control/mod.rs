@@ -1,5 +1,6 @@
 //! Use cases: the only place that changes anything.
 
 pub mod guard;
+pub mod guide;
 pub mod ledger;
 pub mod operations;

@@ -54,37 +54,59 @@ impl Probed {
 }
 
 /// Probes the file at the absolute `path`.
-pub async fn probe(processes: &dyn Processes, ffprobe: &OsStr, path: &Path) -> Probed {
+///
+/// # Errors
+/// Only when ffprobe itself cannot be started; what is wrong with the file is in the answer.
+pub async fn probe(
+    processes: &dyn Processes,
+    ffprobe: &OsStr,
+    path: &Path,
+) -> Result<Probed, ProcessError> {
+    read(processes, ffprobe, path).await.or_else(|problem| match problem {
+        ProcessError::TimedOut { .. } => {
+            let reason = format!("not read within {} s", TIME_LIMIT.as_secs());
+            Ok(Probed { lasting: false, ..Probed::corrupt(&reason) })
+        }
+        ProcessError::TooMuchOutput { .. } => {
+            Ok(Probed::corrupt("it has too many packets a second"))
+        }
+        ProcessError::Refused { .. } | ProcessError::Read { .. } => {
+            tracing::warn!(error = &problem as &dyn std::error::Error, "a probe did not end");
+            Ok(Probed { lasting: false, ..Probed::corrupt("it was not probed for want of room") })
+        }
+        ProcessError::Start { .. } => Err(problem),
+    })
+}
+
+async fn read(
+    processes: &dyn Processes,
+    ffprobe: &OsStr,
+    path: &Path,
+) -> Result<Probed, ProcessError> {
     let interval = format!("%+{SAMPLE_SECONDS}");
     let args = ["-of", "json=c=1", "-show_entries", answer::ENTRIES, "-read_intervals", &interval];
-    let finished = match run(processes, ffprobe, path, &args, SAMPLE_OUTPUT).await {
-        Ok(finished) => finished,
-        Err(probed) => return probed,
-    };
+    let finished = run(processes, ffprobe, path, &args, SAMPLE_OUTPUT).await?;
     if finished.code != Some(0) {
-        return Probed::corrupt(reason_of(&finished.stderr));
+        return Ok(Probed::corrupt(reason_of(&finished.stderr)));
     }
     let Some(answer) = Answer::read(&finished.stdout) else {
-        return Probed::corrupt("what is in it cannot be told");
+        return Ok(Probed::corrupt("what is in it cannot be told"));
     };
     let probe = match answer.probe() {
         Ok(probe) => probe,
-        Err(state) => return Probed::failed(state),
+        Err(state) => return Ok(Probed::failed(state)),
     };
     let mut duration_ms = answer.duration_ms();
     if duration_ms == 0 {
         let stream = if probe.video.is_some() { "V:0" } else { "a:0" };
-        match measure(processes, ffprobe, path, stream).await {
-            Ok(measured) => duration_ms = measured,
-            Err(probed) => return probed,
-        }
+        duration_ms = measure(processes, ffprobe, path, stream).await?;
     }
     let state = match duration_ms {
         0 => MediaState::Corrupt { reason: "its playing time is not known".to_owned() },
         ..SHORTEST_MS => MediaState::Unsupported { reason: "shorter than one second".to_owned() },
         _ => MediaState::Playable,
     };
-    Probed { state, probe: Some(probe), duration_ms, lasting: true }
+    Ok(Probed { state, probe: Some(probe), duration_ms, lasting: true })
 }
 
 /// Reads all packet times of a stream, for files that do not state their length.
@@ -93,7 +115,7 @@ async fn measure(
     ffprobe: &OsStr,
     path: &Path,
     stream: &str,
-) -> Result<i64, Probed> {
+) -> Result<i64, ProcessError> {
     let entries = "packet=pts_time,duration_time";
     let args = ["-of", "csv=p=0", "-select_streams", stream, "-show_entries", entries];
     let finished = run(processes, ffprobe, path, &args, MEASURE_OUTPUT).await?;
@@ -106,7 +128,7 @@ async fn run(
     path: &Path,
     args: &[&str],
     max_output: usize,
-) -> Result<Finished, Probed> {
+) -> Result<Finished, ProcessError> {
     let mut all: Vec<OsString> =
         ["-hide_banner", "-v", "error", "-protocol_whitelist", "file"].map(Into::into).into();
     all.extend(args.iter().map(Into::into));
@@ -116,20 +138,7 @@ async fn run(
     all.extend(["-i".into(), input]);
     let program = ffprobe.to_owned();
     let command = Command { program, args: all, timeout: TIME_LIMIT, max_output };
-    processes.run(command).await.map_err(|problem| match problem {
-        ProcessError::TimedOut { .. } => {
-            let reason = format!("not read within {} s", TIME_LIMIT.as_secs());
-            Probed { lasting: false, ..Probed::corrupt(&reason) }
-        }
-        ProcessError::TooMuchOutput { .. } => Probed::corrupt("it has too many packets a second"),
-        ProcessError::Refused { .. } | ProcessError::Start { .. } | ProcessError::Read { .. } => {
-            tracing::warn!(
-                error = &problem as &dyn std::error::Error,
-                "a file could not be probed"
-            );
-            Probed { lasting: false, ..Probed::corrupt("ffprobe could not be run") }
-        }
-    })
+    processes.run(command).await
 }
 
 /// Our words for what ffprobe printed when it gave up.

@@ -6,3 +6,4 @@ mod fake;
 pub mod ffmpeg;
 pub mod pool;
 pub mod rendition;
+pub mod store;

@@ -172,7 +172,7 @@ async fn strange_names_are_only_names() {
 #[tokio::test]
 async fn a_missing_ffprobe_is_not_the_files_fault() {
     let probed = probe(&*Runner::new(), "/nowhere/ffprobe".as_ref(), Path::new("/x.mkv")).await;
-    assert!(!probed.lasting);
+    assert!(matches!(probed, Err(ProcessError::Start { .. })), "{probed:?}");
 }
 
 #[test]
@@ -183,5 +183,5 @@ fn an_answer_that_is_no_json_is_no_answer() {
 }
 
 async fn check(path: &Path) -> Probed {
-    probe(&*Runner::new(), "ffprobe".as_ref(), path).await
+    probe(&*Runner::new(), "ffprobe".as_ref(), path).await.unwrap()
 }

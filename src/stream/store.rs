@@ -1,0 +1,699 @@
+//! The rendition store: conformed media on disk, indexed in memory.
+//!
+//! A rendition is a folder `PROFILE/MEDIA.VERSION/` with append-only span files, one a run, and a
+//! small `notes.json`. The index is rebuilt at start from the record headers; a torn tail is cut
+//! off there, so a crash costs at most the group being written. Payload checksums are verified
+//! when read: a damaged group leaves the index, and is then made again like any other hole.
+//!
+//! The store is a cache: everything in it can be made anew, so nothing is synced and a rendition
+//! that a full budget can spare is removed as a whole, by its next use ([`evict`]). A full disk
+//! ends the writing job with an error and leaves what was written whole.
+//!
+//! Locks are held for memory work and for renaming a folder, never while pictures are read or
+//! written.
+
+mod evict;
+mod record;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+pub use self::record::{NewGop, Unwritable};
+use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
+use crate::domain::{Media, MediaId, Profile, UtcMillis};
+
+/// Bytes that stay free on the disk, for the database and everyone else.
+const DISK_RESERVE: u64 = 64 << 20;
+
+/// Why something could not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk says no.
+    #[error("{what} {path}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With which file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Everything in the cache is needed sooner, or the disk is nearly full.
+    #[error("the cache has no room: {reason}")]
+    Full {
+        /// In a few words.
+        reason: &'static str,
+    },
+    /// The rendition was removed while it was written.
+    #[error("the rendition was removed")]
+    Forgotten,
+    /// The group breaks the format's bounds.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+}
+
+/// What is known of a rendition besides its pictures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// The frame after the last one, once the end of the media was reached.
+    pub end_frame: Option<i64>,
+    /// Why its picture cannot be copied, once that was tried.
+    pub copy_barred: Option<String>,
+    /// How far copied pictures lie behind the grid, in ticks; the same in every run.
+    pub phase: Option<i64>,
+}
+
+/// What became of a group handed to [`Writer::append`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the store; the value is the frame after its last.
+    UpTo(i64),
+    /// Its first frame was in the store already, so it was left out.
+    Known,
+}
+
+/// The store; see the module.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    budget: u64,
+    state: RwLock<State>,
+    /// Next use by media and profile, as `ahead` knows it.
+    uses: RwLock<HashMap<(MediaId, String), UtcMillis>>,
+    touches: AtomicU64,
+    grown: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<RenditionKey, Entry>,
+    bytes: u64,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Tells an entry from a later one of the same key.
+    id: u64,
+    index: Arc<RenditionIndex>,
+    notes: Notes,
+    bytes: u64,
+    next_span: u32,
+    writers: u32,
+    touched: AtomicU64,
+}
+
+impl Store {
+    /// Opens the store at `root` and rebuilds its index. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or listed; a damaged rendition is no error.
+    pub fn open(root: &Path, budget: u64) -> Result<Arc<Self>, StoreError> {
+        let mut state = State::default();
+        fs::create_dir_all(root).map_err(|source| io_error("create", root, source))?;
+        for profile in folders(root)? {
+            let name = file_name(&profile);
+            if name.starts_with("trash-") {
+                remove_folder(&profile);
+                continue;
+            }
+            for folder in folders(&profile)? {
+                let Some((media, version)) = parse_folder_name(&file_name(&folder)) else {
+                    continue;
+                };
+                let key = RenditionKey { media, version, profile: name.clone() };
+                let entry = state.new_entry(&key);
+                let entry = Entry { notes: read_notes(&folder), ..entry };
+                let entry = scan(&folder, entry)?;
+                state.bytes += entry.bytes;
+                state.entries.insert(key, entry);
+            }
+        }
+        Ok(Arc::new(Self {
+            root: root.to_owned(),
+            budget,
+            state: RwLock::new(state),
+            uses: RwLock::default(),
+            touches: AtomicU64::new(1),
+            grown: watch::channel(0).0,
+        }))
+    }
+
+    /// The rendition of `media` in its present state on `profile`.
+    pub fn key_of(media: &Media, profile: &Profile) -> RenditionKey {
+        let mut version = Fnv::default();
+        version.add(&media.size.to_le_bytes());
+        version.add(&media.modified.0.to_le_bytes());
+        RenditionKey { media: media.id, version: version.0, profile: profile.name.clone() }
+    }
+
+    /// What is stored under `key`, or `None` when nothing is.
+    pub fn index_of(&self, key: &RenditionKey) -> Option<Arc<RenditionIndex>> {
+        let state = self.state();
+        let entry = state.entries.get(key)?;
+        entry.touched.store(self.touches.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let known = !entry.index.gops.is_empty() || entry.index.end_frame.is_some();
+        known.then(|| Arc::clone(&entry.index))
+    }
+
+    /// What is known of `key` besides its pictures.
+    pub fn notes(&self, key: &RenditionKey) -> Notes {
+        self.state().entries.get(key).map(|entry| entry.notes.clone()).unwrap_or_default()
+    }
+
+    /// Changes the notes of `key` and writes them down.
+    ///
+    /// # Errors
+    /// When they cannot be written; they hold in memory all the same.
+    pub fn note(
+        &self,
+        key: &RenditionKey,
+        change: impl FnOnce(&mut Notes),
+    ) -> Result<(), StoreError> {
+        let notes = {
+            let mut state = self.state_mut();
+            if !state.entries.contains_key(key) {
+                let entry = state.new_entry(key);
+                state.entries.insert(key.clone(), entry);
+            }
+            let Some(entry) = state.entries.get_mut(key) else { return Ok(()) };
+            change(&mut entry.notes);
+            let index = &entry.index;
+            entry.index = Arc::new(RenditionIndex {
+                key: index.key.clone(),
+                gops: Arc::clone(&index.gops),
+                end_frame: entry.notes.end_frame,
+            });
+            entry.notes.clone()
+        };
+        self.wake();
+        write_notes(&self.folder(key), &notes)
+    }
+
+    /// Begins a span of `key`; renditions of an older state of the file are removed.
+    pub fn writer(self: &Arc<Self>, key: &RenditionKey) -> Writer {
+        let id = {
+            let mut state = self.state_mut();
+            let outdated: Vec<RenditionKey> = state
+                .entries
+                .keys()
+                .filter(|other| other.media == key.media && other.profile == key.profile)
+                .filter(|other| other.version != key.version)
+                .cloned()
+                .collect();
+            for other in outdated {
+                self.remove(&mut state, &other);
+            }
+            if !state.entries.contains_key(key) {
+                let entry = state.new_entry(key);
+                state.entries.insert(key.clone(), entry);
+            }
+            let entry = state.entries.get_mut(key);
+            entry.map_or(0, |entry| {
+                entry.writers += 1;
+                entry.id
+            })
+        };
+        Writer { store: Arc::clone(self), key: key.clone(), id, span: None }
+    }
+
+    /// Removes every rendition of `media`; running jobs for it end.
+    pub fn forget(&self, media: MediaId) {
+        let mut state = self.state_mut();
+        let keys: Vec<RenditionKey> =
+            state.entries.keys().filter(|key| key.media == media).cloned().collect();
+        for key in keys {
+            self.remove(&mut state, &key);
+        }
+        drop(state);
+        self.wake();
+    }
+
+    /// Takes over when which media is next on air; the basis of eviction.
+    pub fn publish_uses(&self, uses: HashMap<(MediaId, String), UtcMillis>) {
+        *self.uses.write().unwrap_or_else(PoisonError::into_inner) = uses;
+    }
+
+    /// Bytes of all renditions, and how many they may be.
+    pub fn usage(&self) -> (u64, u64) {
+        (self.state().bytes, self.budget)
+    }
+
+    /// Makes room for `bytes` of `key`, removing what is needed later.
+    fn make_room(&self, key: &RenditionKey, bytes: u64) -> Result<(), StoreError> {
+        loop {
+            let disk_full = self.disk_free() < DISK_RESERVE + bytes;
+            let mut state = self.state_mut();
+            if !disk_full && state.bytes + bytes <= self.budget {
+                return Ok(());
+            }
+            let reason = if disk_full { "the disk is full" } else { "all of it is needed sooner" };
+            let uses = self.uses.read().unwrap_or_else(PoisonError::into_inner);
+            let next_use =
+                |key: &RenditionKey| uses.get(&(key.media, key.profile.clone())).copied();
+            let keys: Vec<RenditionKey> = state.entries.keys().cloned().collect();
+            let candidates: Vec<evict::Candidate> = state
+                .entries
+                .iter()
+                .map(|(key, entry)| evict::Candidate {
+                    next_use: next_use(key),
+                    touched: entry.touched.load(Ordering::Relaxed),
+                    pinned: is_slate(key.media) || entry.writers > 0 || entry.bytes == 0,
+                })
+                .collect();
+            let Some(victim) = evict::victim(&candidates, next_use(key)) else {
+                return Err(StoreError::Full { reason });
+            };
+            let victim = &keys[victim];
+            tracing::info!(media.id = %victim.media, "the cache drops media {}", victim.media);
+            self.remove(&mut state, victim);
+        }
+    }
+
+    /// Takes an entry out of memory and moves its folder aside, so that its name is free at once.
+    fn remove(&self, state: &mut State, key: &RenditionKey) {
+        let Some(entry) = state.entries.remove(key) else { return };
+        state.bytes = state.bytes.saturating_sub(entry.bytes);
+        let folder = self.folder(key);
+        let trash = self.root.join(format!("trash-{}", entry.id));
+        match fs::rename(&folder, &trash) {
+            Ok(()) => remove_folder(&trash),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, "could not remove {}", folder.display()),
+        }
+    }
+
+    /// Takes one group out of the index, after it turned out to be unreadable.
+    fn drop_gop(&self, key: &RenditionKey, bad: &GopEntry) {
+        let mut state = self.state_mut();
+        let Some(entry) = state.entries.get_mut(key) else { return };
+        let gops = entry.index.gops.iter().filter(|gop| *gop != bad).copied().collect();
+        entry.index =
+            Arc::new(RenditionIndex { key: key.clone(), gops, end_frame: entry.notes.end_frame });
+        tracing::warn!(
+            media.id = %key.media,
+            "a stored group of media {} is damaged and will be made again", key.media
+        );
+    }
+
+    fn disk_free(&self) -> u64 {
+        match rustix::fs::statvfs(&self.root) {
+            Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
+            // Writing will tell.
+            Err(_) => u64::MAX,
+        }
+    }
+
+    fn folder(&self, key: &RenditionKey) -> PathBuf {
+        self.root.join(&key.profile).join(format!("{}.{:016x}", key.media, key.version))
+    }
+
+    fn wake(&self) {
+        self.grown.send_modify(|count| *count += 1);
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Renditions for Store {
+    fn index(&self, media: &Media, profile: &Profile) -> Option<Arc<RenditionIndex>> {
+        self.index_of(&Self::key_of(media, profile))
+    }
+
+    fn slate(&self, which: MediaId, profile: &Profile) -> Option<Arc<RenditionIndex>> {
+        let state = self.state();
+        let mut found = state.entries.iter().filter(|(key, entry)| {
+            key.media == which && key.profile == profile.name && entry.index.is_complete()
+        });
+        found.next().map(|(_, entry)| Arc::clone(&entry.index))
+    }
+
+    fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
+        let media = key.media;
+        let read = || {
+            let file = File::open(span_path(&self.folder(key), gop.span))?;
+            let length = usize::try_from(gop.length).map_err(io::Error::other)?;
+            let mut bytes = vec![0; length];
+            file.read_exact_at(&mut bytes, gop.offset)?;
+            Ok(Bytes::from(bytes))
+        };
+        let answer = match read() {
+            Ok(bytes) => record::read(&bytes).ok_or(ReadError::Damaged { media }),
+            Err(source) => Err(ReadError::Io { media, source }),
+        };
+        if answer.is_err() {
+            self.drop_gop(key, gop);
+        }
+        answer
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+}
+
+/// Appends to one span of a rendition. Blocks on the disk.
+#[derive(Debug)]
+pub struct Writer {
+    store: Arc<Store>,
+    key: RenditionKey,
+    id: u64,
+    span: Option<Span>,
+}
+
+#[derive(Debug)]
+struct Span {
+    number: u32,
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl Writer {
+    /// Stores a group; one that reaches into stored frames is cut there.
+    ///
+    /// # Errors
+    /// When there is no room, the disk fails, or the rendition was removed meanwhile. What was
+    /// stored before stays whole.
+    pub fn append(&mut self, new: &NewGop) -> Result<Appended, StoreError> {
+        let cut;
+        let new = match self.bound(new.first_frame)? {
+            Bound::Known => return Ok(Appended::Known),
+            Bound::Until(next) if next < new.first_frame + i64::from(new.frames) => {
+                cut = cut_before(new, next);
+                &cut
+            }
+            Bound::Until(_) => new,
+        };
+        let bytes = record::write(new)?;
+        let length = u32::try_from(bytes.len()).map_err(|_| Unwritable)?;
+        self.store.make_room(&self.key, u64::from(length))?;
+        let span = self.span()?;
+        let offset = span.length;
+        if let Err(source) = span.file.write_all(&bytes) {
+            // A half-written record would hide those that follow it.
+            if let Err(error) = span.file.set_len(offset) {
+                tracing::warn!(%error, "could not cut {}", span.path.display());
+            }
+            let path = span.path.clone();
+            self.span = None;
+            return Err(io_error("write", &path, source));
+        }
+        span.length += u64::from(length);
+        let entry = GopEntry {
+            first_frame: new.first_frame,
+            frames: new.frames,
+            audio_tick: new.audio_tick,
+            audio_frames: u32::try_from(new.gop.audio.len()).unwrap_or(0),
+            span: span.number,
+            offset,
+            length,
+        };
+        self.publish(entry)
+    }
+
+    /// Where the frame `first` may reach to.
+    fn bound(&self, first: i64) -> Result<Bound, StoreError> {
+        let state = self.store.state();
+        let entry = state.entries.get(&self.key).filter(|entry| entry.id == self.id);
+        let entry = entry.ok_or(StoreError::Forgotten)?;
+        if entry.index.covering(first).is_some() {
+            return Ok(Bound::Known);
+        }
+        let next = entry.index.starting_from(first);
+        Ok(Bound::Until(next.map_or(i64::MAX, |gop| gop.first_frame)))
+    }
+
+    fn span(&mut self) -> Result<&mut Span, StoreError> {
+        let span = match self.span.take() {
+            Some(span) => span,
+            None => {
+                let number = {
+                    let mut state = self.store.state_mut();
+                    let entry = state.entries.get_mut(&self.key);
+                    let entry = entry.filter(|entry| entry.id == self.id);
+                    let entry = entry.ok_or(StoreError::Forgotten)?;
+                    entry.next_span += 1;
+                    entry.next_span - 1
+                };
+                let folder = self.store.folder(&self.key);
+                fs::create_dir_all(&folder)
+                    .map_err(|source| io_error("create", &folder, source))?;
+                let path = span_path(&folder, number);
+                let file =
+                    File::create_new(&path).map_err(|source| io_error("create", &path, source))?;
+                Span { number, path, file, length: 0 }
+            }
+        };
+        Ok(self.span.insert(span))
+    }
+
+    fn publish(&self, new: GopEntry) -> Result<Appended, StoreError> {
+        {
+            let mut state = self.store.state_mut();
+            let entry = state.entries.get_mut(&self.key).filter(|entry| entry.id == self.id);
+            let entry = entry.ok_or(StoreError::Forgotten)?;
+            entry.bytes += u64::from(new.length);
+            entry.index = Arc::new(with_gop(&entry.index, new));
+            state.bytes += u64::from(new.length);
+        }
+        self.store.wake();
+        Ok(Appended::UpTo(new.end_frame()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut state = self.store.state_mut();
+        if let Some(entry) = state.entries.get_mut(&self.key)
+            && entry.id == self.id
+        {
+            entry.writers = entry.writers.saturating_sub(1);
+        }
+    }
+}
+
+enum Bound {
+    /// The frame is stored.
+    Known,
+    /// The first stored frame after it.
+    Until(i64),
+}
+
+impl State {
+    fn new_entry(&mut self, key: &RenditionKey) -> Entry {
+        self.next_id += 1;
+        Entry {
+            id: self.next_id,
+            index: Arc::new(RenditionIndex {
+                key: key.clone(),
+                gops: Arc::from([]),
+                end_frame: None,
+            }),
+            notes: Notes::default(),
+            bytes: 0,
+            next_span: 0,
+            writers: 0,
+            touched: AtomicU64::new(0),
+        }
+    }
+}
+
+/// The index with one more group; of two groups over the same frames the earlier one stays.
+fn with_gop(index: &RenditionIndex, new: GopEntry) -> RenditionIndex {
+    let at = index.gops.partition_point(|gop| gop.first_frame < new.first_frame);
+    let before = at.checked_sub(1).map(|before| index.gops[before].end_frame());
+    let after = index.gops.get(at).map(|after| after.first_frame);
+    let free = before.is_none_or(|end| end <= new.first_frame)
+        && after.is_none_or(|first| new.end_frame() <= first);
+    let gops = if free {
+        let (head, tail) = index.gops.split_at(at);
+        head.iter().chain([&new]).chain(tail).copied().collect()
+    } else {
+        Arc::clone(&index.gops)
+    };
+    RenditionIndex { key: index.key.clone(), gops, end_frame: index.end_frame }
+}
+
+/// The longest part in decode order that shows nothing at or after `next`.
+fn cut_before(new: &NewGop, next: i64) -> NewGop {
+    let pictures = new.gop.video.iter().take_while(|unit| unit.frame < next).cloned();
+    NewGop {
+        first_frame: new.first_frame,
+        frames: u32::try_from(next - new.first_frame).unwrap_or(new.frames),
+        audio_tick: new.audio_tick,
+        gop: Gop { video: pictures.collect(), audio: new.gop.audio.clone() },
+    }
+}
+
+/// Reads the record headers of all spans of a folder; cuts torn tails.
+fn scan(folder: &Path, mut entry: Entry) -> Result<Entry, StoreError> {
+    let mut index = RenditionIndex {
+        key: entry.index.key.clone(),
+        gops: Arc::from([]),
+        end_frame: entry.notes.end_frame,
+    };
+    let mut gops = Vec::new();
+    for path in files(folder)? {
+        let Some(number) = parse_span_name(&file_name(&path)) else { continue };
+        entry.next_span = entry.next_span.max(number + 1);
+        match scan_span(&path, number, &mut gops) {
+            Ok(length) => entry.bytes += length,
+            Err(error) => tracing::warn!(%error, "could not read {}", path.display()),
+        }
+    }
+    gops.sort_by_key(|gop: &GopEntry| (gop.first_frame, gop.span));
+    let mut end = i64::MIN;
+    gops.retain(|gop| {
+        let free = gop.first_frame >= end;
+        if free {
+            end = gop.end_frame();
+        }
+        free
+    });
+    index.gops = gops.into();
+    entry.index = Arc::new(index);
+    Ok(entry)
+}
+
+/// Reads the headers of one span and cuts what does not parse; gives the length that is left.
+fn scan_span(path: &Path, span: u32, gops: &mut Vec<GopEntry>) -> io::Result<u64> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let length = file.metadata()?.len();
+    let mut offset = 0;
+    let mut bytes = [0; record::HEADER];
+    while offset + 48 <= length {
+        file.read_exact_at(&mut bytes, offset)?;
+        let Some(header) = record::Header::parse(&bytes) else { break };
+        let end = offset + u64::from(header.record());
+        if end > length {
+            break;
+        }
+        gops.push(GopEntry {
+            first_frame: header.first_frame,
+            frames: header.frames,
+            audio_tick: header.audio_tick,
+            audio_frames: header.sounds,
+            span,
+            offset,
+            length: header.record(),
+        });
+        offset = end;
+    }
+    if offset < length {
+        tracing::info!("cut {} bytes off the torn end of {}", length - offset, path.display());
+        file.set_len(offset)?;
+    }
+    Ok(offset)
+}
+
+fn is_slate(media: MediaId) -> bool {
+    media.0 < 0
+}
+
+fn span_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number:05}.span"))
+}
+
+fn parse_span_name(name: &str) -> Option<u32> {
+    name.strip_suffix(".span")?.parse().ok() // reason: another name is another file, not ours
+}
+
+fn parse_folder_name(name: &str) -> Option<(MediaId, u64)> {
+    let (media, version) = name.split_once('.')?;
+    // reason: another name is another folder, not ours
+    Some((MediaId(media.parse().ok()?), u64::from_str_radix(version, 16).ok()?))
+}
+
+fn read_notes(folder: &Path) -> Notes {
+    let path = folder.join("notes.json");
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(%error, "{} is damaged and starts anew", path.display());
+            Notes::default()
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Notes::default(),
+        Err(error) => {
+            tracing::warn!(%error, "could not read {}", path.display());
+            Notes::default()
+        }
+    }
+}
+
+fn write_notes(folder: &Path, notes: &Notes) -> Result<(), StoreError> {
+    let path = folder.join("notes.json");
+    let draft = folder.join("notes.new");
+    let write = || {
+        fs::create_dir_all(folder)?;
+        fs::write(&draft, serde_json::to_vec(notes)?)?;
+        fs::rename(&draft, &path)
+    };
+    write().map_err(|source| io_error("write", &path, source))
+}
+
+fn folders(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(list(path)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(list(path)?.into_iter().filter(|path| path.is_file()).collect())
+}
+
+fn list(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let read = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    };
+    let mut paths = read().map_err(|source| io_error("list", path, source))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn remove_folder(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path) {
+        tracing::warn!(%error, "could not remove {}", path.display());
+    }
+}
+
+fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { what, path: path.display().to_string(), source }
+}
+
+/// FNV-1a, which is stable across versions of everything.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
