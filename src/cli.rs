@@ -36,31 +36,53 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Put the channels on air
+    /// Put the channels on air.
+    ///
+    /// On an empty database every library becomes a starter line-up: a channel for each show or
+    /// folder that is large enough, one for films, one that mixes everything. All of it can be
+    /// edited later.
+    ///
+    /// The first start prints an admin key, and only the first. Ctrl-C (or SIGTERM) lets viewers go
+    /// and ends with 0; a second one ends at once.
     Serve(Serve),
-    /// Read the libraries once, and end
+    /// Read the libraries once, and end.
+    ///
+    /// Looks for new, changed and missing files and prints what it found, unreadable files with
+    /// the reason. A running server scans by itself; use this when it is stopped.
     Scan(Scan),
-    /// Test everything between your media and a player, and say what to fix
+    /// Test everything between your media and a player, and say what to fix.
+    ///
+    /// Checks the configuration, ffmpeg, the data folder, the libraries, and, when the server runs,
+    /// asks it for a tuner, a line-up, a guide and a picture as a client would. Ends with 1 when
+    /// something is wrong.
     Doctor(Doctor),
-    /// Examine the record of everything the operator did
+    /// Examine the record of everything the operator did.
     Audit {
         /// What to do with it.
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// Break a running channel in known ways and watch the operator heal it
+    /// Break a running channel in known ways and watch the operator heal it.
+    ///
+    /// Starts a server of its own in a temporary folder, does real damage (kills a converter, stops
+    /// it, spoils a file), and checks what the operator saw, did and wrote down. Your data is not
+    /// touched.
     Eval(Eval),
-    /// List the channels
+    /// List the channels.
+    ///
+    /// Prints number, name and how many items each can play.
     Channels(Channels),
-    /// Bring the database up to this version's schema, and end
+    /// Bring the database up to this version's schema, and end.
+    ///
+    /// `serve` does it by itself. A database of a later version is refused and left as it is.
     Migrate(Migrate),
-    /// Look after the configuration
+    /// Look after the configuration.
     Config {
         /// What to do with it.
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Print the version
+    /// Print the version.
     Version,
 }
 
@@ -90,19 +112,11 @@ impl Place {
 
 /// See [`Command::Serve`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "Put the channels on air.
-
-On an empty database every library becomes a starter line-up: a channel for each show or folder
-that is large enough, one for films, one that mixes everything. All of it can be edited later.
-The first start prints an admin key; it is shown only once. Ctrl-C (or SIGTERM) lets viewers go
-and ends with 0; a second one ends at once.",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   exstreamtv serve --library /srv/films --library /srv/shows
   exstreamtv serve --data-dir /var/lib/exstreamtv --port 8411 --host 192.168.1.10
   exstreamtv serve --demo --port 0          a free port; the address is printed
-  exstreamtv serve --config /etc/exstreamtv/config.yaml"
-)]
+  exstreamtv serve --config /etc/exstreamtv/config.yaml")]
 pub struct Serve {
     /// Where the server keeps its things.
     #[command(flatten)]
@@ -127,15 +141,9 @@ pub struct Serve {
 
 /// See [`Command::Scan`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "Read the libraries once, and end.
-
-Looks for new, changed and missing files and prints what it found, unreadable files with the
-reason. A running server scans by itself; use this when it is stopped.",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   exstreamtv scan
-  exstreamtv scan --data-dir /var/lib/exstreamtv --library /srv/films"
-)]
+  exstreamtv scan --data-dir /var/lib/exstreamtv --library /srv/films")]
 pub struct Scan {
     /// Where the server keeps its things.
     #[command(flatten)]
@@ -148,16 +156,9 @@ pub struct Scan {
 
 /// See [`Command::Doctor`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "Test everything between your media and a player, and say what to fix.
-
-Checks the configuration, ffmpeg, the data folder, the libraries, and, when the server runs, asks
-it for a tuner, a line-up, a guide and a picture as a client would. Ends with 1 when something is
-wrong.",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   exstreamtv doctor
-  exstreamtv doctor --url http://192.168.1.10:8411"
-)]
+  exstreamtv doctor --url http://192.168.1.10:8411")]
 pub struct Doctor {
     /// Where the server keeps its things.
     #[command(flatten)]
@@ -171,7 +172,7 @@ pub struct Doctor {
 /// What can be done with the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum AuditCommand {
-    /// Recompute every hash of the chain; ends with 1 at the first record that was touched
+    /// Recompute every hash of the chain; ends with 1 at the first record that was touched.
     #[command(after_help = "Example:
   exstreamtv audit verify --data-dir /var/lib/exstreamtv")]
     Verify(Verify),
@@ -187,15 +188,9 @@ pub struct Verify {
 
 /// See [`Command::Eval`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "Break a running channel in known ways and watch the operator heal it.
-
-Starts a server of its own in a temporary folder, does real damage (kills a converter, stops it,
-spoils a file), and checks what the operator saw, did and wrote down. Your data is not touched.",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   exstreamtv eval
-  exstreamtv eval --only encoder_killed --report eval.json"
-)]
+  exstreamtv eval --only encoder_killed --report eval.json")]
 pub struct Eval {
     /// Run only the case of this name; give it again for more
     #[arg(long, value_name = "NAME")]
@@ -208,12 +203,9 @@ pub struct Eval {
 
 /// See [`Command::Channels`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "List the channels: number, name and how many items they can play.",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   exstreamtv channels
-  exstreamtv channels --no-content          ends with 1 when a channel has nothing to play"
-)]
+  exstreamtv channels --no-content          ends with 1 when a channel has nothing to play")]
 pub struct Channels {
     /// Where the server keeps its things.
     #[command(flatten)]
@@ -226,13 +218,8 @@ pub struct Channels {
 
 /// See [`Command::Migrate`].
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    long_about = "Bring the database up to this version's schema, and end.
-
-`serve` does it by itself. A database of a later version is refused and left as it is.",
-    after_help = "Example:
-  exstreamtv migrate --data-dir /var/lib/exstreamtv"
-)]
+#[command(after_help = "Example:
+  exstreamtv migrate --data-dir /var/lib/exstreamtv")]
 pub struct Migrate {
     /// Where the server keeps its things.
     #[command(flatten)]
@@ -242,7 +229,7 @@ pub struct Migrate {
 /// What can be done with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
-    /// Report every mistake in the configuration with the key and the allowed values
+    /// Report every mistake in the configuration with the key and the allowed values.
     #[command(after_help = "Examples:
   exstreamtv config check
   exstreamtv config check --config /etc/exstreamtv/config.yaml
