@@ -7,12 +7,13 @@
 //!
 //! Precedence: defaults, then the file, then `EXSTREAMTV_SECTION__KEY`, then the command line
 //! (which `cli` applies). `config.example.yaml` holds every key with its default; a test keeps it
-//! equal to the code.
+//! equal to the code. [`set`] writes a single key and leaves the rest of the file as it is.
 //!
 //! Deliberately absent: includes, `${VAR}` expansion, reloading. Secrets that should not be in
 //! the file come from the environment.
 
 pub mod ai_agent;
+mod edit;
 mod env;
 pub mod ffmpeg;
 pub mod guide;
@@ -25,6 +26,7 @@ pub mod playout;
 pub mod security;
 pub mod server;
 pub mod session_manager;
+mod set;
 pub mod storage;
 pub mod streaming;
 
@@ -32,6 +34,7 @@ pub mod streaming;
 mod tests;
 
 pub use load::{Loaded, load};
+pub use set::{SetError, set};
 
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod clock;
+pub mod files;
 pub mod process;
 pub mod secrets;
 pub mod stop;

@@ -1,8 +1,8 @@
 //! The database: opening, reading, writing, backup, closing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction};
 use super::readers::{Readers, open_reader};
 use super::writer::Writer;
 use super::{StorageError, migrate};
+use crate::foundation::files;
 
 /// How long a connection waits for a lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
@@ -155,11 +156,7 @@ pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// SQLite gives its companions (`-wal`, `-shm`) the same permissions.
 fn create_private(path: &Path) -> Result<(), StorageError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match files::create_private(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(file_error("create the database", path)(e)),
@@ -175,7 +172,7 @@ fn check(connection: &Connection) -> Result<(), StorageError> {
 
 /// Copies the database at `from` beside `to`, checks the copy and puts it in place.
 fn copy_database(from: &Path, to: &Path) -> Result<(), StorageError> {
-    let part = beside(to, ".part");
+    let part = files::part_of(to);
     remove_if_there(&part)?;
     create_private(&part)?;
     let source = open_reader(from)?;
@@ -195,13 +192,7 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), StorageError> {
     let target = copy().map_err(|e| StorageError::of("backup", e))?;
     check(&target)?;
     target.close().map_err(|(_, e)| StorageError::of("backup", e))?;
-    File::open(&part).and_then(|f| f.sync_all()).map_err(file_error("sync the backup", &part))?;
-    fs::rename(&part, to).map_err(file_error("rename the backup", to))?;
-    let folder = match to.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder).and_then(|f| f.sync_all()).map_err(file_error("sync the folder", folder))
+    files::put_in_place(&part, to).map_err(file_error("put the backup in place", to))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), StorageError> {
@@ -211,12 +202,6 @@ fn remove_if_there(path: &Path) -> Result<(), StorageError> {
         }
         _ => Ok(()),
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn file_error(op: &'static str, path: &Path) -> impl Fn(io::Error) -> StorageError {
