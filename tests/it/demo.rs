@@ -2,7 +2,7 @@
 
 use exstreamtv::library::demo::strip::{self, Mark};
 
-use crate::support::media::demo_library;
+use crate::support::media::{KIND_SECONDS, demo_library, kinds_of_source};
 use crate::support::programs::{ffmpeg, run};
 
 #[tokio::test]
@@ -42,6 +42,29 @@ async fn items_are_as_long_as_the_manifest_says_and_conform_where_it_says_so() {
             && told.contains("codec_name=aac");
         assert_eq!(conforms, item.ready, "{}: {told}", item.title);
     }
+}
+
+#[test]
+fn every_kind_of_source_is_what_its_name_says() {
+    let folder = kinds_of_source();
+    let probe = |name: &str| {
+        let path = folder.join(name);
+        let entries =
+            "stream=codec_name,field_order,channels,r_frame_rate,avg_frame_rate:format=duration";
+        let args =
+            ["-v", "error", "-show_entries", entries, "-of", "compact", path.to_str().unwrap()];
+        String::from_utf8(run("ffprobe", &args).stdout).unwrap()
+    };
+    assert!(probe("film rate.mkv").contains("r_frame_rate=24000/1001"));
+    assert!(probe("fifty pictures.mkv").contains("channels=6"));
+    assert!(probe("hevc.mkv").contains("codec_name=hevc"));
+    assert!(probe("interlaced.mpg").contains("field_order=tt"));
+    assert!(!probe("variable rate.mkv").contains("avg_frame_rate=30/1"));
+    assert!(!probe("no sound.mp4").contains("channels"));
+    assert!(!probe("sound only.m4a").contains("h264"));
+    let cut = probe("truncated.ts");
+    let seconds: f64 = cut.trim().rsplit_once("duration=").unwrap().1.parse().unwrap();
+    assert!(seconds < f64::from(KIND_SECONDS) - 2.0, "{seconds}");
 }
 
 /// Conforms `seconds` of a file from `from` on to 720p25, as a channel would.

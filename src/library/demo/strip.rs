@@ -27,7 +27,7 @@ pub struct Mark {
 }
 
 /// The source that draws the strip of `item` for ffmpeg, `width`×`height` at `rate` frames a second.
-pub(super) fn source(item: u8, rate: &str, width: u32, height: u32) -> String {
+pub fn source(item: u8, rate: &str, width: u32, height: u32) -> String {
     // 0: the time; 1, 2: its low and high byte; 3: the check. A bit is `mod(floor(v/2^n),2)`; the
     // 0.05 keeps a frame that lies exactly on a step from falling below it.
     let bit = |value: &str, last: u32| format!("mod(floor({value}/pow(2,{last}-X)),2)");
