@@ -3,4 +3,5 @@
 pub mod guard;
 pub mod guide;
 pub mod ledger;
+pub mod libraries;
 pub mod operations;

@@ -10,4 +10,4 @@ pub mod scan;
 mod walk;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
