@@ -59,6 +59,8 @@ pub struct Situation<'a> {
     pub kill_switch: Option<bool>,
     /// Why the audit log cannot be written, if so.
     pub audit_fault: Option<String>,
+    /// Why the chain of the audit log cannot be trusted, if so.
+    pub chain_fault: Option<String>,
     /// How far the agent may go with this tool for this cause.
     pub mode: ActMode,
     /// The machine.
@@ -170,7 +172,7 @@ pub fn decide(proposal: &Proposal, situation: &Situation<'_>) -> Decision {
 /// Why nothing may be changed at the moment; empty when everything is in order.
 pub fn containment(
     host: Option<&HostReading>,
-    audit_fault: Option<&str>,
+    chain_fault: Option<&str>,
     ledger: &[LedgerEntry],
     now: UtcMillis,
 ) -> Vec<String> {
@@ -198,8 +200,8 @@ pub fn containment(
             }
         }
     }
-    if let Some(fault) = audit_fault {
-        reasons.push(format!("audit: {fault}"));
+    if let Some(fault) = chain_fault {
+        reasons.push(format!("the audit log does not verify: {fault}"));
     }
     reasons
 }
@@ -255,8 +257,10 @@ fn check_containment(_: &Proposal, situation: &Situation<'_>) -> Outcome {
     if !is_changing(situation) {
         return Pass("nothing is changed".into());
     }
-    // An audit fault is a check of its own, which nobody may override.
-    let reasons = containment(situation.host.as_ref(), None, situation.ledger, situation.now);
+    // A log that cannot be written is a check of its own, which nobody may override.
+    let chain_fault = situation.chain_fault.as_deref();
+    let host = situation.host.as_ref();
+    let reasons = containment(host, chain_fault, situation.ledger, situation.now);
     if reasons.is_empty() { Pass("none".into()) } else { FailSoft(reasons.join("; ")) }
 }
 

@@ -78,6 +78,24 @@ pub fn update(db: &Connection, incident: &Incident, evidence: &[Evidence]) -> ru
     if changed == 0 { Err(rusqlite::Error::QueryReturnedNoRows) } else { Ok(()) }
 }
 
+/// Writes that an incident was seen again: last time, count, media, evidence; not its state.
+///
+/// # Errors
+/// When SQLite refuses; `QueryReturnedNoRows` when there is no such incident.
+pub fn seen(db: &Connection, incident: &Incident, evidence: &[Evidence]) -> rusqlite::Result<()> {
+    let changed = db.execute(
+        "UPDATE incidents SET media = ?2, last_at = ?3, count = ?4, evidence = ?5 WHERE id = ?1",
+        params![
+            incident.id.0,
+            incident.media.map(|id| id.0),
+            incident.last_at.0,
+            count_column(incident.count),
+            evidence_text(evidence)?,
+        ],
+    )?;
+    if changed == 0 { Err(rusqlite::Error::QueryReturnedNoRows) } else { Ok(()) }
+}
+
 /// Says whether the agent has to take the incident up (again).
 ///
 /// # Errors

@@ -59,6 +59,7 @@ fn answer(
         manifest: tools.get(proposal.action.tool()),
         kill_switch: Some(false),
         audit_fault: None,
+        chain_fault: None,
         mode: mode_of(&Modes::default(), proposal),
         host: Some(HOST),
         channel_exists: Some(true),
@@ -102,6 +103,7 @@ fn whatever_is_wrong_or_missing_denies() {
     check_denied("kill_switch: on", |s| s.kill_switch = Some(true));
     check_denied("kill_switch: not known", |s| s.kill_switch = None);
     check_denied("audit: disk", |s| s.audit_fault = Some("disk".into()));
+    check_denied("containment: the audit log", |s| s.chain_fault = Some("edited".into()));
     check_denied("mode: off", |s| s.mode = ActMode::Off);
     check_denied("mode: shadow", |s| s.mode = ActMode::Shadow);
     check_denied("containment: the state", |s| s.host = None);
