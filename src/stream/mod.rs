@@ -1,6 +1,7 @@
 //! Streaming: media becomes one endless transport stream a channel.
 
 pub mod compose;
+pub mod conform;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;
