@@ -47,14 +47,16 @@ pub fn read(relative: &str, library: LibraryKind, root: &str) -> Named {
     let place = Place { folders, root, stem: stem(file) };
     let mut named = match library {
         LibraryKind::Movie => movie(&place, true),
-        LibraryKind::Show => show_file(&place).unwrap_or_else(|| unnumbered(&place)),
+        LibraryKind::Show => show_file(&place, true).unwrap_or_else(|| unnumbered(&place)),
         LibraryKind::Music => song(&place),
         LibraryKind::Other => match hint(&place.folders) {
             Some(MediaKind::Movie) => movie(&place, true),
-            Some(MediaKind::Episode) => show_file(&place).unwrap_or_else(|| unnumbered(&place)),
+            Some(MediaKind::Episode) => {
+                show_file(&place, true).unwrap_or_else(|| unnumbered(&place))
+            }
             Some(MediaKind::MusicVideo) => song(&place),
             Some(MediaKind::Other) | None => {
-                show_file(&place).unwrap_or_else(|| movie(&place, false))
+                show_file(&place, false).unwrap_or_else(|| movie(&place, false))
             }
         },
     };
@@ -155,8 +157,8 @@ fn is_disc(folder: &str) -> bool {
         || matches!(folder.as_str(), "video_ts" | "bdmv" | "stream")
 }
 
-/// An episode, if the name or a season folder says that it is one.
-fn show_file(place: &Place<'_>) -> Option<Named> {
+/// An episode, if the name or a season folder says that it is one, or it is `sure` to be one.
+fn show_file(place: &Place<'_>, sure: bool) -> Option<Named> {
     let season = place.folders.iter().enumerate().rev().find_map(|(at, folder)| {
         Some((at, Season::of_folder(folder)?)).filter(|(_, season)| {
             // `Specials` says something only below a show.
@@ -196,13 +198,17 @@ fn show_file(place: &Place<'_>) -> Option<Named> {
     };
     let by_file = Some(noise::show_name(before)).filter(|show| !show.is_empty());
     let by_root = || noise::show_name(place.root);
-    // A loose marker (a bare number or a date) makes an episode only where a show is known.
     if season.is_none()
-        && marker.as_ref().is_some_and(|marker| !marker.is_explicit())
-        && by_file.is_none()
-        && by_folder.is_none()
+        && !sure
+        && let Some(marker) = marker.as_ref().filter(|marker| !marker.is_explicit())
     {
-        return None;
+        // Holiday films begin with a date, and `Star Saga Episode 4 (1977)` is a film.
+        let dated = marker.aired.is_some() && by_file.is_none();
+        let film = noise::film(&clean.text[marker.end..]).has_year_in_parentheses;
+        let unknown = by_file.is_none() && by_folder.is_none();
+        if dated || film || unknown {
+            return None;
+        }
     }
     let show = by_folder.filter(|show| !show.is_empty()).or(by_file).unwrap_or_else(by_root);
     let season = season.map(|(_, season)| season.number);
@@ -288,6 +294,7 @@ fn movie(place: &Place<'_>, sure: bool) -> Named {
     named.edition = clean.edition.or(own.edition);
     named.title = own.title;
     named.year = own.year;
+    named.aired = episode::find(&clean.text, false).and_then(|marker| marker.aired);
     let Some((outer, edition)) = folder.filter(|(outer, _)| outer.year.is_some()) else {
         return named;
     };

@@ -87,7 +87,8 @@ async fn read(
     let args = ["-of", "json=c=1", "-show_entries", answer::ENTRIES, "-read_intervals", &interval];
     let finished = run(processes, ffprobe, path, &args, SAMPLE_OUTPUT).await?;
     if finished.code != Some(0) {
-        return Ok(Probed::corrupt(reason_of(&finished.stderr)));
+        let (reason, lasting) = reason_of(&finished);
+        return Ok(Probed { lasting, ..Probed::corrupt(reason) });
     }
     let Some(answer) = Answer::read(&finished.stdout) else {
         return Ok(Probed::corrupt("what is in it cannot be told"));
@@ -141,18 +142,21 @@ async fn run(
     processes.run(command).await
 }
 
-/// Our words for what ffprobe printed when it gave up.
-fn reason_of(stderr: &str) -> &'static str {
-    const KNOWN: [(&str, &str); 6] = [
-        ("moov atom not found", "its index is missing; the file is not complete"),
-        ("Permission denied", "it may not be read"),
-        ("No such file", "it is gone"),
-        ("Input/output error", "the disk cannot read it"),
-        ("End of file", "it ends before it begins"),
-        ("Invalid data found", "it is damaged or not a media file"),
+/// Our words for why ffprobe gave up, and whether that will be so tomorrow.
+fn reason_of(finished: &Finished) -> (&'static str, bool) {
+    const KNOWN: [(&str, &str, bool); 6] = [
+        ("moov atom not found", "its index is missing; the file is not complete", true),
+        ("Permission denied", "it may not be read", false),
+        ("No such file", "it is gone", false),
+        ("Input/output error", "the disk cannot read it", false),
+        ("End of file", "it ends before it begins", true),
+        ("Invalid data found", "it is damaged or not a media file", true),
     ];
-    let known = KNOWN.iter().find(|(printed, _)| stderr.contains(printed));
-    known.map_or("ffprobe cannot read it", |(_, ours)| ours)
+    if finished.code.is_none() {
+        return ("ffprobe was killed while reading it", false);
+    }
+    let known = KNOWN.iter().find(|(printed, ..)| finished.stderr.contains(printed));
+    known.map_or(("ffprobe cannot read it", true), |(_, ours, lasting)| (ours, *lasting))
 }
 
 #[cfg(test)]

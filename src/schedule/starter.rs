@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    ChannelNumber, CollectionId, LibraryId, Media, MediaKind, MediaState, Mode, NewChannel, Order,
-    Profile, Rules, ScheduleItem, Selector,
+    ChannelNumber, CollectionId, FrameRate, LibraryId, Media, MediaKind, MediaState, Mode,
+    NewChannel, Order, Profile, Rules, ScheduleItem, Selector, VideoStream,
 };
 
 /// Most channels of a line-up; the largest shows and folders win.
@@ -108,54 +108,54 @@ pub fn starter<'a>(
 /// What can be copied as it is counts most, then what at least keeps its frame rate. Where nothing
 /// can be copied the picture is not made larger than 720 lines, because all of it is work.
 pub fn profile_for<'a>(media: impl IntoIterator<Item = &'a Media>) -> String {
-    let media: Vec<&Media> = media.into_iter().filter(|item| item.duration_ms > 0).collect();
-    let mut best: Option<((i64, i64), Profile)> = None;
-    for profile in Profile::all() {
-        let total = |fits: &dyn Fn(&Media, &Profile) -> bool| -> i64 {
-            media.iter().filter(|item| fits(item, &profile)).map(|item| item.duration_ms).sum()
+    let profiles = Profile::all();
+    let mut scores = vec![(0_i64, 0_i64); profiles.len()];
+    for item in media {
+        let Some(video) = item.probe.as_ref().and_then(|probe| probe.video.as_ref()) else {
+            continue;
         };
-        let score = (total(&is_copied) * 4 + total(&keeps_rate), total(&keeps_height));
-        if score.0 > 0 && best.as_ref().is_none_or(|(most, _)| score > *most) {
-            best = Some((score, profile));
+        let length = item.duration_ms.max(0);
+        let rate = nearest_rate(video, &profiles);
+        let height = encoded_height(video);
+        for (profile, score) in profiles.iter().zip(&mut scores) {
+            let copied = i64::from(is_copied(video, profile)) * 4;
+            let kept = i64::from(Some(profile.rate) == rate);
+            score.0 = score.0.saturating_add(length.saturating_mul(copied + kept));
+            score.1 = score.1.saturating_add(length * i64::from(profile.height == height));
         }
     }
-    best.map_or_else(|| PLAIN_PROFILE.to_owned(), |(_, profile)| profile.name)
+    let mut best = None;
+    for (profile, score) in profiles.into_iter().zip(scores) {
+        if score.0 > 0 && best.as_ref().is_none_or(|(_, most)| score > *most) {
+            best = Some((profile.name, score));
+        }
+    }
+    best.map_or_else(|| PLAIN_PROFILE.to_owned(), |(name, _)| name)
 }
 
-/// Whether the picture is already what the profile asks for.
-fn is_copied(media: &Media, profile: &Profile) -> bool {
-    let Some(video) = media.probe.as_ref().and_then(|probe| probe.video.as_ref()) else {
-        return false;
-    };
+/// Whether the picture is already what the profile asks for, as far as a probe can tell.
+fn is_copied(video: &VideoStream, profile: &Profile) -> bool {
     video.codec == "h264"
         && video.pixel_format == "yuv420p"
         && (video.width, video.height) == (profile.width, profile.height)
-        && video.rate == profile.rate
+        && (video.rate.as_f64() - profile.rate.as_f64()).abs() < 0.001
         && video.constant_rate
         && video.progressive
         && video.square_pixels
         && video.rotation == 0
-        && video.gop_ms.is_some_and(|gop| gop <= Profile::MAX_GOP_MS)
+        && video.gop_ms.is_none_or(|gop| gop <= Profile::MAX_GOP_MS)
 }
 
-/// Whether the profile's rate is the nearest to the picture's.
-fn keeps_rate(media: &Media, profile: &Profile) -> bool {
-    let Some(video) = media.probe.as_ref().and_then(|probe| probe.video.as_ref()) else {
-        return false;
-    };
-    let off = |rate: f64| (rate - video.rate.as_f64()).abs();
-    let ours = off(profile.rate.as_f64());
-    Profile::all().iter().all(|other| ours <= off(other.rate.as_f64()))
+/// The rate of a profile that is nearest to the picture's.
+fn nearest_rate(video: &VideoStream, profiles: &[Profile]) -> Option<FrameRate> {
+    let off = |rate: &FrameRate| (rate.as_f64() - video.rate.as_f64()).abs();
+    profiles.iter().map(|profile| profile.rate).min_by(|a, b| off(a).total_cmp(&off(b)))
 }
 
-/// Whether the profile's height is the one to encode the picture to.
-fn keeps_height(media: &Media, profile: &Profile) -> bool {
-    let Some(video) = media.probe.as_ref().and_then(|probe| probe.video.as_ref()) else {
-        return false;
-    };
+/// The height of the profile to encode the picture to.
+fn encoded_height(video: &VideoStream) -> u32 {
     let upright = if video.rotation % 180 == 0 { video.height } else { video.width };
-    let wanted = if upright > 400 { ENCODED_HEIGHT } else { 360 };
-    profile.height == wanted
+    if upright > 400 { ENCODED_HEIGHT } else { 360 }
 }
 
 fn is_playable(media: &Media) -> bool {

@@ -5,6 +5,7 @@ use std::fs;
 use crate::domain::{LibraryKind, MediaFilter, MediaState};
 use crate::foundation::clock::SystemClock;
 use crate::library::testing::{Runner, SMALL, make};
+use crate::stream::pool::{Limits, Pool};
 
 use super::*;
 
@@ -111,6 +112,21 @@ async fn the_end_of_the_server_ends_a_scan() {
     assert!(progress.ended_at.is_some(), "{progress:?}");
 }
 
+#[tokio::test]
+async fn files_with_strange_names_are_probed_through_the_pool() {
+    let desk = Desk::with(|stop, dir| Pool::start(Limits::default(), stop, dir).unwrap());
+    let folder = desk.folder("media");
+    let film = make(&folder, "-i.mkv", SMALL);
+    for name in ["it's \"quoted\".mkv", "two\nlines.mkv", "🎬.mkv", "%d $(x) `y`.mkv"] {
+        fs::copy(&film, folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("broken.mkv"), "no film").unwrap();
+    let id = desk.add("media").await.unwrap().id;
+    let progress = desk.scan(id).await;
+    assert_eq!((progress.new_items, progress.errors), (6, 1), "{:?}", desk.media().await);
+    assert_eq!(desk.stop.drain(std::time::Duration::from_secs(5)).await, 0);
+}
+
 /// A server's libraries, with a folder to put media in.
 struct Desk {
     dir: tempfile::TempDir,
@@ -121,11 +137,16 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(|_, _| Runner::new())
+    }
+
+    fn with<P: Processes + 'static>(processes: impl FnOnce(&Stop, &Path) -> Arc<P>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&dir.path().join("test.db")).unwrap();
         let stop = Stop::new();
         let clock = SystemClock::start();
-        let libraries = Libraries::new(db.clone(), Runner::new(), "ffprobe".into(), clock, &stop);
+        let processes = processes(&stop, &dir.path().join("run"));
+        let libraries = Libraries::new(db.clone(), processes, "ffprobe".into(), clock, &stop);
         Self { dir, db, libraries, stop }
     }
 

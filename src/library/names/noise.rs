@@ -22,6 +22,8 @@ pub(super) struct Clean {
 pub(super) struct Film {
     pub(super) title: String,
     pub(super) year: Option<u32>,
+    /// Whether the year stood in parentheses, so that it can only be one.
+    pub(super) has_year_in_parentheses: bool,
     pub(super) edition: Option<String>,
 }
 
@@ -39,6 +41,7 @@ pub(super) fn without_tags(name: &str) -> Clean {
     static EDITION_WORDS: LazyLock<Regex> =
         LazyLock::new(|| pattern(&format!(r"[(\[]\s*({EDITIONS})\s*[)\]]")));
     static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{[^{}]*\}|\[[^\[\]]*\]"));
+    static YEAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\[((?:19|20)\d\d)\]"));
     static REMARK: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
             r"\(\s*(?:official|lyric|lyrics|audio|hd|hq|4k|uhd|remastered in|\d{3,4}p|bluray|blu-ray|dvd|web)\b[^()]*\)",
@@ -55,6 +58,7 @@ pub(super) fn without_tags(name: &str) -> Clean {
             text.replace_range(range, " ");
         }
     }
+    text = YEAR.replace_all(&text, "($1)").into_owned();
     let bare = REMARK.replace_all(&TAG.replace_all(&text, " "), " ").into_owned();
     // `[REC]` is a title: a tag goes only when something is left without it.
     if film(&bare).title.chars().any(char::is_alphanumeric) {
@@ -111,15 +115,21 @@ pub(super) fn film(text: &str) -> Film {
         let after = trim(&text[range.end..]);
         let edition = EDITION_ONLY.captures(after).map(|found| found[1].to_owned());
         let title = if before.is_empty() { title(after) } else { before };
-        return Film { title, year: Some(year), edition };
+        return Film { title, year: Some(year), has_year_in_parentheses: true, edition };
     }
     if let Some(found) = AFTER_DASH.captures(text) {
-        return Film { title: title(&found[1]), year: None, edition: Some(found[2].to_owned()) };
+        let edition = Some(found[2].to_owned());
+        return Film { edition, ..plain(&found[1]) };
     }
     if let Some(found) = BARE_AT_END.captures(text) {
-        return Film { title: title(&found[1]), year: number(&found[2]), edition: None };
+        return Film { year: number(&found[2]), ..plain(&found[1]) };
     }
-    Film { title: title(text), year: None, edition: None }
+    plain(text)
+}
+
+/// A film of which only the title is known.
+fn plain(text: &str) -> Film {
+    Film { title: title(text), year: None, has_year_in_parentheses: false, edition: None }
 }
 
 /// Splits `Film - part1`, `Film cd2` into name and part; `Film Part 2` is a title.

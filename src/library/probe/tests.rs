@@ -148,7 +148,6 @@ async fn what_cannot_be_played_says_why() {
             make(dir.path(), "short.mp4", "-f lavfi -i testsrc=s=64x64:d=0.2"),
             unsupported("shorter than one second"),
         ),
-        (dir.path().join("gone.mkv"), corrupt("it is gone")),
     ];
     for (path, expected) in cases {
         let probed = check(&path).await;
@@ -173,6 +172,13 @@ async fn strange_names_are_only_names() {
 async fn a_missing_ffprobe_is_not_the_files_fault() {
     let probed = probe(&*Runner::new(), "/nowhere/ffprobe".as_ref(), Path::new("/x.mkv")).await;
     assert!(matches!(probed, Err(ProcessError::Start { .. })), "{probed:?}");
+}
+
+#[tokio::test]
+async fn what_may_be_better_tomorrow_is_asked_again() {
+    let gone = check(Path::new("/nowhere/gone.mkv")).await;
+    let expected = MediaState::Corrupt { reason: "it is gone".to_owned() };
+    assert_eq!((gone.state, gone.lasting), (expected, false));
 }
 
 #[test]
