@@ -447,27 +447,34 @@ fn append(runs: &mut Vec<AudioRun>, grid: i64, from: Option<(RenditionKey, GopEn
     runs.push(AudioRun { grid, count: 1, from });
 }
 
-/// Makes the bytes of a unit; `read` gives GOPs.
+/// Where the bytes of a unit come from.
+pub trait Reader {
+    /// Reads a GOP for its pictures.
+    ///
+    /// # Errors
+    /// When it is gone or damaged.
+    fn pictures(&mut self, key: &RenditionKey, gop: &GopEntry) -> Result<Arc<Gop>, ReadError>;
+
+    /// Reads the audio frames of a GOP; `None` when they cannot be had, which is silence.
+    fn sounds(&mut self, key: &RenditionKey, gop: &GopEntry) -> Option<Arc<[Bytes]>>;
+}
+
+/// Makes the bytes of a unit.
 ///
 /// # Errors
 /// When the pictures cannot be read. Sound that cannot be read is silence.
-pub fn mux(
-    plan: &UnitPlan,
-    profile: &Profile,
-    read: &mut dyn FnMut(&RenditionKey, &GopEntry) -> Result<Arc<Gop>, ReadError>,
-) -> Result<Unit, ReadError> {
-    let gop = read(&plan.clip.key, &plan.clip.gop)?;
+pub fn mux(plan: &UnitPlan, profile: &Profile, reader: &mut dyn Reader) -> Result<Unit, ReadError> {
+    let gop = reader.pictures(&plan.clip.key, &plan.clip.gop)?;
     let pictures = pictures(plan, profile, &gop);
     let mut sounds = Vec::new();
     for run in &plan.audio {
-        let frames = run.from.as_ref().and_then(|(key, gop, at)| {
-            // reason: a missing sound must not cost the picture; the reader counts what it misses.
-            read(key, gop).ok().map(|gop| (gop, *at))
-        });
+        let frames = run
+            .from
+            .as_ref()
+            .and_then(|(key, gop, at)| reader.sounds(key, gop).map(|frames| (frames, *at)));
         for (nth, grid) in (0..run.count).zip(run.grid..) {
             let pts = grid * Profile::AUDIO_FRAME_TICKS;
-            let frame: Option<&Bytes> =
-                frames.as_ref().and_then(|(gop, at)| gop.audio.get(at + nth));
+            let frame = frames.as_ref().and_then(|(frames, at)| frames.get(at + nth));
             sounds.push(match frame {
                 Some(data) => Sound { pts, data: data.clone() },
                 None => Sound::silence(pts),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::compose::Reader;
 use super::rendition::{
     Conforming, Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions,
     SLATE_NO_PROGRAMMING, SLATE_STANDBY, VideoUnit,
@@ -106,6 +107,19 @@ impl Renditions for FakeStore {
 
     fn grown(&self) -> watch::Receiver<u64> {
         self.grown.subscribe()
+    }
+}
+
+/// Reads a [`FakeStore`] without remembering.
+pub(in crate::stream) struct FakeReader(pub Arc<FakeStore>);
+
+impl Reader for FakeReader {
+    fn pictures(&mut self, key: &RenditionKey, gop: &GopEntry) -> Result<Arc<Gop>, ReadError> {
+        self.0.read(key, gop).map(Arc::new)
+    }
+
+    fn sounds(&mut self, key: &RenditionKey, gop: &GopEntry) -> Option<Arc<[Bytes]>> {
+        self.0.read(key, gop).ok().map(|gop| gop.audio.into())
     }
 }
 

@@ -3,8 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::mpegts::check::check;
 use crate::mpegts::demux::{Demuxer, Kind};
-use crate::stream::fake::{FakeStore, Layout, read_label, timeline};
-use crate::stream::rendition::Renditions;
+use crate::stream::fake::{FakeReader, FakeStore, Layout, read_label, timeline};
 
 /// 2025-06-01, a little before the 33-bit wrap.
 const START: i64 = 18_546 * (1 << 33) / 90 + 1_000_000;
@@ -223,8 +222,8 @@ impl World {
     }
 
     fn bytes(&self, units: &[UnitPlan]) -> Vec<u8> {
-        let mut read = |key: &RenditionKey, gop: &GopEntry| self.store.read(key, gop).map(Arc::new);
-        let one = |unit| mux(unit, &self.profile, &mut read).unwrap().bytes.to_vec();
+        let mut reader = FakeReader(Arc::clone(&self.store));
+        let one = |unit| mux(unit, &self.profile, &mut reader).unwrap().bytes.to_vec();
         units.iter().map(one).collect::<Vec<_>>().concat()
     }
 

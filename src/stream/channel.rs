@@ -1,0 +1,458 @@
+//! A running channel: the task that keeps its ring filled, and what others see of it.
+//!
+//! The task *does*: it asks [`Composer`] what comes, [`lifecycle`] what to do, reads and muxes off
+//! the runtime's threads, and pushes into the ring. It never waits for a viewer or for a process.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use super::compose::{self, Composer, Hole, Next, Shows, UnitPlan};
+use super::hls::{self, TARGET_SECONDS};
+use super::lifecycle::{self, Situation, Step, Upcoming};
+use super::rendition::{
+    Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions, SLATE_NO_PROGRAMMING,
+    SLATE_STANDBY,
+};
+use super::ring::Ring;
+use super::viewer::Sessions;
+use super::{ChannelState, Core, OnAir};
+use crate::domain::{ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, UtcMillis};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::stop::Stop;
+
+/// How long decided units are remembered after they were shown, in milliseconds.
+const REMEMBER_MS: i64 = 90_000;
+/// How far ahead of the edge media is asked for on a miss: what starting a conform takes.
+const ASK_AHEAD_MS: i64 = 500;
+/// A reader of playlists that asks for none for this long has left.
+const HLS_IDLE_MS: i64 = 3 * TARGET_SECONDS * 1_000;
+/// How often a running channel tells how it is.
+const BEAT_MS: i64 = 1_000;
+/// How often missing media is asked for.
+const ASK_MS: i64 = 250;
+
+/// A running channel, shared by its task, its viewers and HLS.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) channel: ChannelId,
+    pub(super) profile: Profile,
+    pub(super) on_air: ArcSwap<OnAir>,
+    pub(super) ring: Ring,
+    pub(super) sessions: Sessions,
+    /// Something changed that the task should look at.
+    pub(super) wake: Notify,
+    /// Set to end the task.
+    pub(super) closing: AtomicBool,
+    /// First segment ever listed: a playlist never reaches back before it.
+    pub(super) hls_floor: AtomicI64,
+    clock: SharedClock,
+    since_ms: i64,
+    /// Units decided on, in order and without gap.
+    recent: Mutex<VecDeque<Arc<UnitPlan>>>,
+    edge: AtomicI64,
+}
+
+impl Live {
+    /// A channel that begins with what is on air now. Memory only.
+    pub(super) fn begin(
+        on_air: Arc<OnAir>,
+        renditions: &dyn Renditions,
+        clock: SharedClock,
+        viewers: usize,
+    ) -> Arc<Self> {
+        let now_ms = clock.now_ms();
+        let live = Self {
+            channel: on_air.channel.id,
+            profile: on_air.profile.clone(),
+            edge: AtomicI64::new(0),
+            on_air: ArcSwap::new(on_air),
+            ring: Ring::default(),
+            sessions: Sessions::new(viewers, now_ms),
+            wake: Notify::new(),
+            closing: AtomicBool::new(false),
+            hls_floor: AtomicI64::new(i64::MIN),
+            clock,
+            since_ms: now_ms,
+            recent: Mutex::default(),
+        };
+        live.start_at(renditions, now_ms);
+        Arc::new(live)
+    }
+
+    /// Puts the edge at the beginning of the unit that is on air at `now_ms`.
+    fn start_at(&self, renditions: &dyn Renditions, now_ms: i64) {
+        let now = self.profile.rate.frame_at_or_before(now_ms * 90);
+        let edge = composing(&self.on_air.load(), renditions, &[], |c| c.unit_start(now));
+        self.lock_recent().clear();
+        self.edge.store(edge, Ordering::Relaxed);
+    }
+
+    /// Decides what was shown in the `ms` before the task began, for the segments of HLS.
+    pub(super) fn remember_back(&self, renditions: &dyn Renditions, ms: i64) {
+        let on_air = self.on_air.load();
+        let mut recent = self.lock_recent();
+        let to = recent.front().map_or(self.edge.load(Ordering::Relaxed), |unit| unit.first);
+        let from = self.profile.frame_at_or_after(UtcMillis(self.now_ms() - ms));
+        if from >= to {
+            return;
+        }
+        let past = composing(&on_air, renditions, &[], |c| hls::compose(c, from, to));
+        // The store may have changed since the edge was chosen; then the past does not fit.
+        if past.last().is_some_and(|unit| unit.end == to) {
+            for unit in past.into_iter().rev() {
+                recent.push_front(unit);
+            }
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// When what is composed ends.
+    pub(super) fn edge_ms(&self) -> i64 {
+        self.ms_of(self.edge.load(Ordering::Relaxed))
+    }
+
+    /// The units decided on, in order and without gap.
+    pub(super) fn recent(&self) -> Vec<Arc<UnitPlan>> {
+        self.lock_recent().iter().cloned().collect()
+    }
+
+    pub(super) fn state(&self) -> ChannelState {
+        let now = UtcMillis(self.now_ms());
+        let frame = self.profile.rate.frame_at_or_before(now.0 * 90);
+        let media = self.on_air.load().timeline.at(now).and_then(|slot| slot.media);
+        let recent = self.lock_recent();
+        let shown = recent.iter().rev().find(|unit| unit.first <= frame && frame < unit.end);
+        let on_slate = match shown {
+            Some(unit) => matches!(unit.shows, Shows::Standby(_)),
+            None => media.is_some(),
+        };
+        ChannelState {
+            channel: self.channel,
+            viewers: u32::try_from(self.sessions.count()).unwrap_or(u32::MAX),
+            headroom_ms: self.edge_ms() - now.0,
+            on_slate,
+            media,
+            since: UtcMillis(self.since_ms),
+            ring_bytes: self.ring.bytes(),
+        }
+    }
+
+    /// Asks the task to end.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    fn ms_of(&self, frame: i64) -> i64 {
+        self.profile.tick_of(frame).div_euclid(90)
+    }
+
+    fn lock_recent(&self) -> MutexGuard<'_, VecDeque<Arc<UnitPlan>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `work` with a composer of what is on air.
+pub(super) fn composing<T>(
+    on_air: &OnAir,
+    renditions: &dyn Renditions,
+    recent: &[Arc<UnitPlan>],
+    work: impl FnOnce(&Composer<'_>) -> T,
+) -> T {
+    let lookup = |media: MediaId| -> Option<Arc<RenditionIndex>> {
+        if media == SLATE_STANDBY || media == SLATE_NO_PROGRAMMING {
+            return renditions.slate(media, &on_air.profile);
+        }
+        renditions.index(on_air.media.get(&media)?, &on_air.profile)
+    };
+    work(&Composer::new(&on_air.profile, &on_air.timeline, &lookup, recent))
+}
+
+/// Keeps `live` filled until it is not needed any more.
+pub(super) async fn run(core: Arc<Core>, live: Arc<Live>, stop: Stop) {
+    let channel = live.channel;
+    let mut task = Task {
+        grown: core.renditions.grown(),
+        reader: DiskReader::new(Arc::clone(&core.renditions)),
+        jump: false,
+        beat_ms: live.now_ms() + BEAT_MS,
+        asked_ms: i64::MIN,
+        core,
+        live,
+    };
+    tracing::info!(channel.id = %channel, "channel {channel} went live");
+    while task.turn(&stop).await {}
+    task.core.conforming.release(channel);
+    task.core.fact(Fact::ChannelStopped { channel });
+    tracing::info!(channel.id = %channel, "channel {channel} stopped");
+}
+
+struct Task {
+    core: Arc<Core>,
+    live: Arc<Live>,
+    grown: watch::Receiver<u64>,
+    reader: DiskReader,
+    /// Whether the next unit does not continue the last one.
+    jump: bool,
+    beat_ms: i64,
+    asked_ms: i64,
+}
+
+impl Task {
+    /// One look and one step; `false` when the channel has ended.
+    async fn turn(&mut self, stop: &Stop) -> bool {
+        let now_ms = self.live.now_ms();
+        let keeping = self.core.keeping;
+        let release = self.live.ring.advance(now_ms * 90, (now_ms + keeping.lead_ms) * 90);
+        self.beat(now_ms);
+
+        let edge_ms = self.live.edge_ms();
+        // What has grown before this look is seen by it.
+        self.grown.mark_unchanged();
+        let next = lifecycle::needs_unit(now_ms, edge_ms, keeping).then(|| self.look());
+        let situation = Situation {
+            now_ms,
+            stopping: stop.is_requested() || self.live.closing.load(Ordering::Relaxed),
+            left_at_ms: self.live.sessions.left_at_ms(),
+            edge_ms,
+            next: next.as_ref().map(|next| self.upcoming(next)),
+            release_ms: release.map(|at| at.div_euclid(90) - keeping.lead_ms),
+        };
+        if let Some(Next::Missing(hole)) = &next {
+            self.ask(now_ms, hole);
+        }
+        match lifecycle::step(&situation, keeping) {
+            Step::End => return !self.core.retire(&self.live, situation.stopping),
+            Step::Begin => {
+                self.core.counts.late_starts.fetch_add(1, Ordering::Relaxed);
+                self.live.start_at(&*self.core.renditions, now_ms);
+                self.jump = true;
+                // Without a slate there may be nothing to begin with: do not spin.
+                self.wait(100, stop, false).await;
+            }
+            Step::Emit => self.emit(next, stop).await,
+            Step::Slate => {
+                let slate = match &next {
+                    Some(Next::Missing(hole)) => self.slate(hole),
+                    Some(Next::Ready(_) | Next::Nothing { .. }) | None => None,
+                };
+                self.put(slate, stop).await;
+            }
+            Step::Wait { ms } => {
+                let missing = matches!(next, Some(Next::Missing(_)));
+                let ms = ms.min((self.beat_ms - now_ms).max(1));
+                self.wait(ms, stop, missing).await;
+            }
+        }
+        true
+    }
+
+    /// Sleeps, and wakes when something happened: a change, a stop, or (when `missing`) new media.
+    ///
+    /// All branches may be dropped and polled anew.
+    async fn wait(&mut self, ms: i64, stop: &Stop, missing: bool) {
+        let sleep = Duration::from_millis(u64::try_from(ms).unwrap_or(1));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = self.live.wake.notified() => {}
+            changed = self.grown.changed(), if missing => {
+                // The store is gone only when the server stops, which ends the task by itself.
+                if changed.is_err() {
+                    tokio::time::sleep(sleep).await;
+                }
+            }
+            () = stop.requested(), if !stop.is_requested() => {}
+        }
+    }
+
+    /// What comes at the edge.
+    fn look(&self) -> Next {
+        let edge = self.live.edge.load(Ordering::Relaxed);
+        self.composing(|composer| composer.next(edge))
+    }
+
+    fn slate(&self, hole: &Hole) -> Option<UnitPlan> {
+        let edge = self.live.edge.load(Ordering::Relaxed);
+        self.composing(|composer| composer.slate(edge, hole.until, Some(hole.media)))
+    }
+
+    fn composing<T>(&self, work: impl FnOnce(&Composer<'_>) -> T) -> T {
+        // The sound of a unit reaches back less than a second.
+        let recent: Vec<_> = {
+            let recent = self.live.lock_recent();
+            recent.iter().skip(recent.len().saturating_sub(24)).cloned().collect()
+        };
+        composing(&self.live.on_air.load(), &*self.core.renditions, &recent, work)
+    }
+
+    fn upcoming(&self, next: &Next) -> Upcoming {
+        match next {
+            Next::Ready(_) | Next::Nothing { .. } => Upcoming::Ready,
+            Next::Missing(hole) => {
+                Upcoming::Missing { goes_on_ms: hole.goes_on.then(|| self.live.ms_of(hole.until)) }
+            }
+        }
+    }
+
+    async fn emit(&mut self, next: Option<Next>, stop: &Stop) {
+        let plan = match next {
+            Some(Next::Ready(plan)) => Some(plan),
+            Some(Next::Nothing { until }) => {
+                let edge = self.live.edge.load(Ordering::Relaxed);
+                self.composing(|composer| composer.slate(edge, until, None))
+            }
+            Some(Next::Missing(_)) | None => None,
+        };
+        self.put(plan, stop).await;
+    }
+
+    /// Makes the bytes of `plan` and puts them into the ring; without one, waits a little.
+    async fn put(&mut self, plan: Option<UnitPlan>, stop: &Stop) {
+        let Some(plan) = plan else {
+            return self.wait(100, stop, true).await;
+        };
+        let plan = Arc::new(plan);
+        let mut reader = std::mem::take(&mut self.reader);
+        let (wanted, profile) = (Arc::clone(&plan), self.live.profile.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            let unit = compose::mux(&wanted, &profile, &mut reader);
+            (unit, reader)
+        })
+        .await;
+        let Ok((unit, reader)) = made else {
+            // The worker panicked; that is logged by the runtime and must not spin.
+            self.reader = DiskReader::new(Arc::clone(&self.core.renditions));
+            return self.wait(100, stop, false).await;
+        };
+        self.reader = reader;
+        match unit {
+            Ok(unit) => self.push(plan, &unit),
+            Err(error) => {
+                // The store forgets what it cannot read, so the next look finds a hole.
+                let counts = &self.core.counts;
+                counts.read_errors.fetch_add(1, Ordering::Relaxed);
+                let channel = self.live.channel;
+                tracing::debug!(channel.id = %channel, %error, "channel {channel} lost a group");
+                self.wait(20, stop, false).await;
+            }
+        }
+    }
+
+    fn push(&mut self, plan: Arc<UnitPlan>, unit: &crate::mpegts::unit::Unit) {
+        let live = &self.live;
+        let counts = &self.core.counts;
+        counts.units.fetch_add(1, Ordering::Relaxed);
+        if matches!(plan.shows, Shows::Standby(_)) {
+            counts.slate_units.fetch_add(1, Ordering::Relaxed);
+        }
+        live.ring.push(unit, live.profile.tick_of(plan.first), std::mem::take(&mut self.jump));
+        let forget = live.now_ms() - REMEMBER_MS;
+        let mut recent = live.lock_recent();
+        while recent.front().is_some_and(|unit| live.ms_of(unit.end) < forget) {
+            recent.pop_front();
+        }
+        live.edge.store(plan.end, Ordering::Relaxed);
+        recent.push_back(plan);
+    }
+
+    /// Asks for media that is on air and not in the store, if somebody watches.
+    fn ask(&mut self, now_ms: i64, hole: &Hole) {
+        if now_ms - self.asked_ms < ASK_MS || self.live.sessions.count() == 0 {
+            return;
+        }
+        self.asked_ms = now_ms;
+        let on_air = self.live.on_air.load();
+        let Some(media) = on_air.media.get(&hole.media) else { return };
+        let ahead = self.live.profile.rate.frame_at_or_after(ASK_AHEAD_MS * 90);
+        // Near the end of a hole there is nothing to be gained in front of what goes on.
+        let frame =
+            hole.frame + ahead.min(hole.until - self.live.edge.load(Ordering::Relaxed)).max(0);
+        self.core.conforming.want(self.live.channel, media, &self.live.profile, frame);
+    }
+
+    /// Once a second: shows idle viewers out and tells how the channel is.
+    fn beat(&mut self, now_ms: i64) {
+        if now_ms < self.beat_ms {
+            return;
+        }
+        self.beat_ms = now_ms + BEAT_MS;
+        let live = &self.live;
+        for viewer in live.sessions.expire(now_ms, self.core.settings.idle_ms, HLS_IDLE_MS) {
+            self.core.counts.idle_viewers.fetch_add(1, Ordering::Relaxed);
+            live.ring.wake(viewer);
+        }
+        let state = live.state();
+        let job: Option<JobBeat> = self.core.conforming.job(live.channel);
+        self.core.fact(Fact::Beat(ChannelBeat {
+            channel: live.channel,
+            viewers: state.viewers,
+            headroom_ms: state.headroom_ms,
+            on_slate: state.on_slate,
+            media: state.media,
+            job,
+        }));
+    }
+}
+
+/// Reads GOPs from the store, keeping the last few's sound: a unit needs that of the one before.
+#[derive(Debug, Default)]
+pub(super) struct DiskReader {
+    renditions: Option<Arc<dyn Renditions>>,
+    sounds: VecDeque<(RenditionKey, GopEntry, Arc<[Bytes]>)>,
+}
+
+impl DiskReader {
+    /// GOPs whose sound is kept.
+    const KEPT: usize = 4;
+
+    pub(super) fn new(renditions: Arc<dyn Renditions>) -> Self {
+        Self { renditions: Some(renditions), sounds: VecDeque::new() }
+    }
+
+    fn read(&mut self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
+        let Some(renditions) = &self.renditions else {
+            return Err(ReadError::Damaged { media: key.media });
+        };
+        let read = renditions.read(key, gop)?;
+        // Copied, so that a kilobyte of sound does not hold a megabyte of pictures.
+        let whole: Bytes = read.audio.concat().into();
+        let mut at = 0;
+        let frames = read.audio.iter().map(|frame| {
+            at += frame.len();
+            whole.slice(at - frame.len()..at)
+        });
+        self.sounds.push_back((key.clone(), *gop, frames.collect()));
+        if self.sounds.len() > Self::KEPT {
+            self.sounds.pop_front();
+        }
+        Ok(read)
+    }
+}
+
+impl compose::Reader for DiskReader {
+    fn pictures(&mut self, key: &RenditionKey, gop: &GopEntry) -> Result<Arc<Gop>, ReadError> {
+        self.read(key, gop).map(Arc::new)
+    }
+
+    fn sounds(&mut self, key: &RenditionKey, gop: &GopEntry) -> Option<Arc<[Bytes]>> {
+        let kept = |sounds: &VecDeque<(RenditionKey, GopEntry, Arc<[Bytes]>)>| {
+            let found = sounds.iter().rev().find(|(k, g, _)| k == key && g == gop);
+            found.map(|(_, _, frames)| Arc::clone(frames))
+        };
+        if let Some(frames) = kept(&self.sounds) {
+            return Some(frames);
+        }
+        // reason: the store drops what it cannot read, and silence is the answer here.
+        self.read(key, gop).ok()?;
+        kept(&self.sounds)
+    }
+}

@@ -1,0 +1,189 @@
+//! HLS: the same units as in the endless stream, cut into segments by the clock. PURE.
+//!
+//! Segment `n` is all units whose first frame is shown within `n·4 s .. (n+1)·4 s` since the epoch,
+//! so its number and its bytes are the same after a restart and on another node. No unit is longer
+//! than 4 s, so no segment is empty and none is longer than 8 s.
+//!
+//! Deliberately absent: discontinuity tags. Timestamps go on across items, and one profile is one
+//! codec configuration.
+
+use std::fmt::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::compose::{Composer, Shows, UnitPlan};
+use crate::domain::{Profile, UtcMillis};
+
+/// Length of a segment's window, in milliseconds.
+pub const SEGMENT_MS: i64 = 4_000;
+/// What the playlist promises no segment is longer than, in seconds.
+pub const TARGET_SECONDS: i64 = 8;
+/// How many segments a playlist lists.
+const LISTED: i64 = 8;
+/// How many are listed even if they show nothing but the slate.
+const LISTED_AT_LEAST: i64 = 2;
+/// Ticks of a segment's window.
+const SEGMENT: i64 = SEGMENT_MS * 90;
+
+/// The number of the segment that holds the unit whose first frame is shown at `tick`.
+pub fn segment_of(tick: i64) -> i64 {
+    tick.div_euclid(SEGMENT)
+}
+
+/// The ticks in which the units of segment `n` begin.
+pub fn window(n: i64) -> Range<i64> {
+    n * SEGMENT..(n + 1) * SEGMENT
+}
+
+/// The units of segment `n` among `units` (in order, without gap), or `None` when they do not hold
+/// all of it.
+pub fn segment(profile: &Profile, units: &[Arc<UnitPlan>], n: i64) -> Option<Vec<Arc<UnitPlan>>> {
+    let window = window(n);
+    let begins = |unit: &UnitPlan| profile.tick_of(unit.first);
+    let before = units.first().is_some_and(|unit| begins(unit) <= window.start);
+    let after = units.last().is_some_and(|unit| profile.tick_of(unit.end) >= window.end);
+    let units = units.iter().filter(|unit| window.contains(&begins(unit)));
+    (before && after).then(|| units.cloned().collect())
+}
+
+/// The units that show `from..to` (absolute frames) if nothing is waited for; fewer when there is
+/// no slate.
+pub fn compose(composer: &Composer<'_>, from: i64, to: i64) -> Vec<Arc<UnitPlan>> {
+    let mut units = Vec::new();
+    let mut at = composer.unit_start(from);
+    while at < to {
+        let Some(unit) = composer.next_or_slate(at) else { break };
+        at = unit.end;
+        units.push(Arc::new(unit));
+    }
+    units
+}
+
+/// The numbers of the segments to list, given what was shown lately.
+///
+/// Reaches back from the newest whole segment as far as `units` do, at most [`LISTED`] segments,
+/// not before `floor`, and not into a time when the slate stood in for media: who tunes to a
+/// channel that is just getting ready should not begin with that.
+pub fn listed(profile: &Profile, units: &[Arc<UnitPlan>], floor: i64) -> Range<i64> {
+    let Some(last) = units.last() else { return 0..0 };
+    let end = segment_of(profile.tick_of(last.end));
+    let mut first = end;
+    while first > floor && end - first < LISTED {
+        let Some(segment) = segment(profile, units, first - 1) else { break };
+        let stands_in = segment.iter().any(|unit| matches!(unit.shows, Shows::Standby(_)));
+        if stands_in && end - first >= LISTED_AT_LEAST {
+            break;
+        }
+        first -= 1;
+    }
+    first..end
+}
+
+/// Writes the playlist of the segments `listed`, which `units` hold.
+pub fn playlist(profile: &Profile, units: &[Arc<UnitPlan>], listed: Range<i64>) -> String {
+    let mut text = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{TARGET_SECONDS}\n\
+         #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+        listed.start
+    );
+    for n in listed {
+        let Some(units) = segment(profile, units, n) else { break };
+        let (Some(first), Some(last)) = (units.first(), units.last()) else { break };
+        let (begin, end) = (profile.tick_of(first.first), profile.tick_of(last.end));
+        // Writing to a string cannot fail.
+        let written = write!(
+            text,
+            "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{}.{:05},\n{n}.ts\n",
+            UtcMillis(begin.div_euclid(90)),
+            (end - begin) / 90_000,
+            (end - begin) % 90_000 * 10 / 9,
+        );
+        debug_assert!(written.is_ok());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::MediaId;
+    use crate::stream::fake::{FakeStore, Layout, timeline};
+
+    /// 1,700,000,000 s is the beginning of a segment.
+    const START: i64 = 1_700_000_000_000;
+
+    #[test]
+    fn a_playlist_names_whole_segments_up_to_the_edge() {
+        let units = units(&[(2, 50, 20)], START - 40_000, START + 7_000);
+        let profile = profile();
+        let listed = listed(&profile, &units, i64::MIN);
+        let now = START / SEGMENT_MS;
+        assert_eq!(listed, now - 7..now + 1);
+        let text = playlist(&profile, &units, listed.end - 2..listed.end);
+        let expected = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:8\n\
+            #EXT-X-MEDIA-SEQUENCE:424999999\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n424999999.ts\n\
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n425000000.ts\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_playlist_never_reaches_back_before_its_floor() {
+        let units = units(&[(2, 50, 20)], START - 40_000, START + 7_000);
+        let floor = START / SEGMENT_MS - 2;
+        assert_eq!(listed(&profile(), &units, floor), floor..floor + 3);
+    }
+
+    #[test]
+    fn a_cold_channel_lists_two_segments_of_slate() {
+        let units = units(&[], START - 40_000, START + 1_000);
+        assert_eq!(listed(&profile(), &units, i64::MIN).count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn every_segment_has_a_beginning_and_is_not_longer_than_promised(
+            items in proptest::collection::vec((2_i64..5, 1_u32..101, 1_usize..12), 1..8),
+        ) {
+            let units = units(&items, START - 60_000, START + 20_000);
+            let profile = profile();
+            for n in START / SEGMENT_MS - 14..START / SEGMENT_MS + 4 {
+                let segment = segment(&profile, &units, n).unwrap();
+                prop_assert!(!segment.is_empty());
+                let frames: i64 = segment.iter().map(|unit| unit.end - unit.first).sum();
+                prop_assert!(frames <= TARGET_SECONDS * 25);
+            }
+        }
+    }
+
+    fn profile() -> Profile {
+        Profile::named("360p25").unwrap()
+    }
+
+    /// Items of `(media, frames of a GOP, GOPs)` in turn from a minute before [`START`].
+    fn units(items: &[(i64, u32, usize)], from: i64, to: i64) -> Vec<Arc<UnitPlan>> {
+        let profile = profile();
+        let store = FakeStore::with_slates(&profile);
+        let mut slots = Vec::new();
+        for (n, (media, frames, gops)) in items.iter().enumerate() {
+            let id = media * 100 + i64::try_from(n).unwrap();
+            store.put(MediaId(id), &profile, &Layout::even(*gops, *frames));
+            let length = i64::from(*frames) * i64::try_from(*gops).unwrap() * 40;
+            slots.push((Some(id), 0, length));
+        }
+        if slots.is_empty() {
+            slots.push((Some(1), 0, 60_000));
+        }
+        let all = slots.clone();
+        while slots.iter().map(|slot| slot.2).sum::<i64>() < 120_000 {
+            slots.extend(&all);
+        }
+        let timeline = timeline(START - 61_000, &slots);
+        let lookup = |media| store.get(media);
+        let composer = Composer::new(&profile, &timeline, &lookup, &[]);
+        let frame = |ms| profile.frame_at_or_after(UtcMillis(ms));
+        compose(&composer, frame(from) - 1, frame(to))
+    }
+}
