@@ -1,8 +1,5 @@
 //! Storage with real files.
 
-mod killed;
-mod tables;
-
 use std::path::Path;
 
 use rusqlite::Connection;

@@ -76,6 +76,7 @@ impl Gate {
             queue.push_back(sender);
         }
         self.serve();
+        // reason: a gate that is gone lets nobody in.
         Some(async { receiver.await.ok() })
     }
 

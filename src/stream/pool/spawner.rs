@@ -77,6 +77,7 @@ impl Spawner {
         let (reply, answer) = oneshot::channel();
         let keep = self.requests.clone();
         let request = Request { program, args, priority, slot, keep, reply };
+        // reason: a thread that is gone takes no request and gives no answer.
         self.requests.send(request).ok()?;
         answer.await.ok()
     }

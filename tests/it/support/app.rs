@@ -1,0 +1,214 @@
+//! A whole server in this process, and those who use it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use exstreamtv::app::{Server, StartOptions};
+use exstreamtv::config::Config;
+use exstreamtv::control::Control;
+use exstreamtv::domain::{Channel, ChannelNumber};
+use exstreamtv::foundation::clock::{SharedClock, SystemClock};
+use futures_util::StreamExt;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::media::demo_library;
+
+/// One runtime for all tests, so that a server can be shared between them.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+
+/// Runs a test's future on the runtime that outlives it.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(test)
+}
+
+/// A running server with a folder of its own, gone when dropped.
+pub struct App {
+    server: Server,
+    pub folder: TempDir,
+    pub base: String,
+    http: reqwest::Client,
+    clock: SharedClock,
+}
+
+impl App {
+    /// A server with an empty database.
+    pub async fn start() -> Self {
+        Self::with(&[], |_| {}).await
+    }
+
+    /// A server that has scanned `folder` and made its starter line-up.
+    pub async fn with_library(folder: &Path) -> Self {
+        let app = Self::with(&[folder.to_owned()], |_| {}).await;
+        app.until("the starter line-up", async || !app.channels().await.is_empty()).await;
+        app
+    }
+
+    /// A server with these library folders and a changed configuration.
+    pub async fn with(libraries: &[PathBuf], change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        // One taken port must not decide about tests that run side by side.
+        config.hdhomerun.udp_port = 0;
+        change(&mut config);
+        let clock = SystemClock::start();
+        let options = StartOptions {
+            data_dir: folder.path().join("data"),
+            config,
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            libraries: libraries.to_vec(),
+            demo: false,
+            clock: clock.clone(),
+        };
+        let server = Server::start(options).await.unwrap();
+        let base = format!("http://{}", server.addr());
+        Self { server, folder, base, http: reqwest::Client::new(), clock }
+    }
+
+    /// The server of the demo library that tests share when they only watch.
+    pub async fn demo() -> &'static Self {
+        static APP: OnceCell<App> = OnceCell::const_new();
+        APP.get_or_init(|| async {
+            let (folder, _) = demo_library().await;
+            let app = Self::with_library(folder).await;
+            app.prepared().await;
+            app
+        })
+        .await
+    }
+
+    pub fn control(&self) -> &Control {
+        self.server.control()
+    }
+
+    pub async fn channels(&self) -> Vec<Channel> {
+        self.control().channels().await.unwrap()
+    }
+
+    /// The channel of this name.
+    pub async fn channel(&self, name: &str) -> Channel {
+        let channels = self.channels().await;
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+        let told = format!("no channel {name:?} among {names:?}");
+        channels.into_iter().find(|channel| channel.name == name).expect(&told)
+    }
+
+    /// What the server's clock says.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Whoever watches: no key, no login.
+    pub fn viewer(&self) -> Client<'_> {
+        Client { app: self, role: Role::Viewer }
+    }
+
+    /// The person who runs the server, with the admin key.
+    pub fn operator(&self) -> Client<'_> {
+        Client { app: self, role: Role::Operator }
+    }
+
+    /// Someone from outside the house, without a key.
+    pub fn stranger(&self) -> Client<'_> {
+        Client { app: self, role: Role::Stranger }
+    }
+
+    /// Waits until `ready` says yes, at most five minutes.
+    pub async fn until(&self, what: &str, mut ready: impl AsyncFnMut() -> bool) {
+        let began = Instant::now();
+        while !ready().await {
+            assert!(began.elapsed() < Duration::from_secs(300), "waited in vain for {what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until everything on air in the next minutes is in the store.
+    pub async fn prepared(&self) {
+        let mut quiet_since = None;
+        let mut started = 0;
+        self.until("the end of work ahead", async || {
+            let pool = self.control().health().await.pool;
+            if pool.running > 0 || pool.started != started || pool.started == 0 {
+                quiet_since = None;
+                started = pool.started;
+                return false;
+            }
+            // A pause between two jobs is shorter than this.
+            quiet_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(4)
+        })
+        .await;
+    }
+
+    /// Stops the server; no task may be left.
+    pub async fn stop(self) {
+        assert_eq!(self.server.stop().await, 0, "tasks that did not end");
+    }
+}
+
+enum Role {
+    Viewer,
+    Operator,
+    Stranger,
+}
+
+/// Someone who talks to the server.
+pub struct Client<'a> {
+    app: &'a App,
+    role: Role,
+}
+
+impl Client<'_> {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.app.http.request(method, format!("{}{path}", self.app.base));
+        match self.role {
+            // A direct loopback peer is at home, so a viewer from elsewhere says so.
+            Role::Viewer | Role::Stranger => request.header("x-forwarded-for", "203.0.113.7"),
+            Role::Operator => match self.app.server.new_admin_key() {
+                Some(key) => request.bearer_auth(key.expose()),
+                None => request,
+            },
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// The text of an answer that must be 200.
+    #[track_caller]
+    pub fn text(&self, path: &str) -> impl Future<Output = String> {
+        let answer = self.request(Method::GET, path).send();
+        let path = path.to_owned();
+        async move {
+            let answer = answer.await.unwrap();
+            let status = answer.status();
+            let text = answer.text().await.unwrap();
+            assert_eq!(status, StatusCode::OK, "GET {path}: {text}");
+            text
+        }
+    }
+
+    pub async fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.text(path).await).unwrap()
+    }
+
+    /// Watches a channel for `time` and gives back all bytes.
+    pub async fn watch(&self, number: &ChannelNumber, time: Duration) -> Vec<u8> {
+        let answer = self.get(&format!("/iptv/channel/{number}.ts")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let mut bytes = Vec::new();
+        let mut body = answer.bytes_stream();
+        let end = tokio::time::Instant::now() + time;
+        while let Ok(Some(block)) = tokio::time::timeout_at(end, body.next()).await {
+            bytes.extend_from_slice(&block.unwrap());
+        }
+        bytes
+    }
+}
