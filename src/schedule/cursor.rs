@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::order::Key;
 use crate::domain::{CollectionId, MediaId, Order, UtcMillis};
 
 /// Where a channel's plan stands. Stored as JSON; unknown to everyone but the planner.
@@ -35,8 +36,9 @@ pub(super) struct Place {
     pub(super) order: Order,
     /// How often the collection was gone through.
     pub(super) round: u64,
-    /// Key of what was played last in this round; empty at its start.
-    pub(super) key: String,
+    /// Key of what was played last in this round; `None` at its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<Key>,
     /// What was played last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<MediaId>,
@@ -106,7 +108,7 @@ impl Cursor {
 
 impl Place {
     pub(super) fn new(collection: CollectionId, order: Order) -> Self {
-        Self { collection, order, round: 0, key: String::new(), last: None, owed: None }
+        Self { collection, order, round: 0, key: None, last: None, owed: None }
     }
 
     fn is(&self, collection: CollectionId, order: Order) -> bool {

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::cursor::Place;
 use super::plan::SHORTEST_MS;
 use crate::domain::{CollectionId, Media, MediaId, Order};
@@ -23,8 +25,20 @@ pub(super) struct Deck {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Card {
-    key: String,
+    key: Key,
     media: MediaId,
+}
+
+/// Where an item stands in an order: by rank, then by text, then by id.
+///
+/// Shuffles and lists rank by number alone; only what people sort is a text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Key {
+    rank: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    text: String,
+    /// Makes keys unique, so that no two items ever share a place.
+    id: i64,
 }
 
 /// What a deck gave out.
@@ -53,9 +67,9 @@ impl Deck {
                 continue;
             }
             let key = match order {
-                Order::Chronological => chronological(item),
-                Order::SeasonEpisode => season_episode(item),
-                Order::Listed => format!("{index:08}"),
+                Order::Chronological => Key { rank: 0, text: chronological(item), id: id.0 },
+                Order::SeasonEpisode => Key { rank: 0, text: season_episode(item), id: id.0 },
+                Order::Listed => Key { rank: index as u64, text: String::new(), id: id.0 },
                 Order::Shuffle => shuffled(seed, collection, 0, *id),
             };
             cards.push(Card { key, media: *id });
@@ -88,6 +102,7 @@ impl Deck {
         let mut index = self.after(place);
         if index == self.cards.len() {
             place.round = place.round.wrapping_add(1);
+            place.key = None;
             self.turn_to(place.round);
             index = 0;
         }
@@ -104,26 +119,26 @@ impl Deck {
             }
         }
         let card = &self.cards[index];
-        place.key.clone_from(&card.key);
+        place.key = Some(card.key.clone());
         place.last = Some(card.media);
         Some(Draw { media: card.media, put_off })
     }
 
     /// Index of the first card after `place`.
     fn after(&self, place: &Place) -> usize {
-        if self.order == Order::Listed
-            && let Some(last) = place.last
-        {
-            // Positions shift when the list is edited: go on after the item itself if it is there.
-            let stays = |card: &Card| card.key == place.key && card.media == last;
-            let at = self.cards.iter().position(stays);
-            let moved = || self.cards.iter().position(|card| card.media == last);
-            if let Some(index) = at.or_else(moved) {
-                return index + 1;
-            }
-            return self.cards.partition_point(|card| card.key < place.key);
+        let Some(key) = &place.key else { return 0 };
+        let index = self.cards.partition_point(|card| card.key <= *key);
+        let was_there = index > 0 && self.cards[index - 1].key == *key;
+        if self.order != Order::Listed || was_there {
+            return index;
         }
-        self.cards.partition_point(|card| card.key <= place.key)
+        // The list was edited and ranks have shifted: go on after the item itself if it is there,
+        // else where it was.
+        let moved = self.cards.iter().position(|card| Some(card.media) == place.last);
+        moved.map_or_else(
+            || self.cards.partition_point(|card| card.key.rank < key.rank),
+            |index| index + 1,
+        )
     }
 
     fn turn_to(&mut self, round: u64) {
@@ -159,17 +174,16 @@ pub(super) fn season_episode(item: &Media) -> String {
     let episode = item.episode.unwrap_or(99_999);
     let part = item.part.unwrap_or(0);
     let title = natural(&item.title);
-    format!("{show}\t{season:05}\t{episode:05}\t{title}\t{part:03}\t{:012}", item.id.0)
+    format!("{show}\t{season:05}\t{episode:05}\t{title}\t{part:03}")
 }
 
 /// A key that differs from round to round and looks random, but follows from its arguments.
-fn shuffled(seed: u64, collection: CollectionId, round: u64, media: MediaId) -> String {
+fn shuffled(seed: u64, collection: CollectionId, round: u64, media: MediaId) -> Key {
     let mut state = seed;
     for part in [collection.0.cast_unsigned(), round, media.0.cast_unsigned()] {
         state = split_mix(state ^ part);
     }
-    // The id makes keys unique, so that no two items ever share a place.
-    format!("{state:016x}\t{:012}", media.0)
+    Key { rank: state, text: String::new(), id: media.0 }
 }
 
 /// One step of the `SplitMix64` generator (Steele, Lea, Flood 2014): a bijection of 64 bits whose

@@ -9,6 +9,7 @@
 
 mod channel;
 pub mod compose;
+pub mod conform;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;

@@ -141,7 +141,7 @@ fn a_hundred_channels_for_fourteen_days_are_planned_in_seconds() {
         let to = UtcMillis(14 * 86_400_000);
         slots += plan(&rules, &catalogue, Cursor::default(), UtcMillis(0), to).slots.len();
     }
-    assert!(slots > 90_000, "{slots} slots");
+    assert!(slots > 80_000, "{slots} slots");
     assert!(begun.elapsed().as_secs() < 5, "{slots} slots took {:?}", begun.elapsed());
 }
 

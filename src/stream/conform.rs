@@ -1,0 +1,501 @@
+//! The conformer: turns media into renditions, for viewers who wait and for those to come.
+//!
+//! A *job* makes one rendition of one media item from a frame on, hole by hole, in as many *runs*
+//! of ffmpeg as that takes ([`run`]): a run that copies and meets something that cannot be copied
+//! is followed by one that encodes from there. What came is in the store at once, group by group,
+//! so a job can be ended at any moment and a later one goes on behind it.
+//!
+//! Two channels that want the same media share a job. A job that failed is remembered for the
+//! channels that waited for it, and not tried again for them before [`Conforming::restart`]: no
+//! retry loop hides behind the operator's back.
+
+mod grid;
+mod hole;
+mod run;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use self::hole::{next_hole, stated_end};
+use self::run::{Means, Progress, RunEnd, Task};
+use super::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
+use super::pool::Pool;
+use super::rendition::{Conforming, RenditionKey};
+use super::store::Store;
+use crate::domain::{ChannelId, ConformEnd, ConformJob, Fact, JobBeat, Media, MediaId, Profile};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::stop::Stop;
+
+/// A running job is worth waiting for when it is at most this far before the wanted frame.
+const REACH_MS: i64 = 15_000;
+/// A job this close to its end is finished although nobody waits any more.
+const NEARLY_DONE_MS: i64 = 30_000;
+/// Up to this many cores a viewer's job has the machine to itself.
+const SMALL_BOX: usize = 4;
+
+/// What the conformer is told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The ffmpeg to run.
+    pub ffmpeg: OsString,
+    /// The picture for sound without picture.
+    pub still: PathBuf,
+}
+
+/// Makes renditions; see the module.
+#[derive(Debug)]
+pub struct Conformer {
+    me: Weak<Self>,
+    means: Means,
+    stop: Stop,
+    cores: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_job: u64,
+    jobs: HashMap<u64, Job>,
+    /// Which job a channel waits for.
+    waiting: HashMap<ChannelId, u64>,
+    /// What failed, for whom; only `restart` and `forget` take it out.
+    failed: HashSet<(ChannelId, RenditionKey)>,
+    /// What failed without a viewer.
+    failed_ahead: HashSet<RenditionKey>,
+}
+
+#[derive(Debug)]
+struct Job {
+    key: RenditionKey,
+    profile: Profile,
+    from_frame: i64,
+    end_frame: Option<i64>,
+    background: bool,
+    progress: Arc<Progress>,
+    cancel: CancellationToken,
+    waiters: Vec<ChannelId>,
+}
+
+impl Conformer {
+    /// A conformer that writes to `store`; needs a tokio runtime from the first job on.
+    pub fn start(
+        store: Arc<Store>,
+        pool: Arc<Pool>,
+        clock: SharedClock,
+        stop: &Stop,
+        facts: mpsc::Sender<Fact>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let Settings { ffmpeg, still } = settings;
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            means: Means { store, pool, clock, facts, ffmpeg, still },
+            stop: stop.clone(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Makes the whole rendition of `media` at idle priority and says how that ended.
+    ///
+    /// Cancelled when a viewer needs the machine; what was made stays, so asking again goes on.
+    pub async fn ahead(&self, media: &Arc<Media>, profile: &Profile) -> ConformEnd {
+        let key = Store::key_of(media, profile);
+        let (tell, told) = oneshot::channel();
+        self.begin(&mut self.state(), media, profile, key, 0, Audience::Nobody(tell));
+        told.await.unwrap_or(ConformEnd::Cancelled)
+    }
+
+    /// Makes a slate of a picture; like any media, but in groups that can be looped.
+    pub(super) async fn slate(
+        &self,
+        media: &Arc<Media>,
+        key: RenditionKey,
+        profile: &Profile,
+    ) -> ConformEnd {
+        let (tell, told) = oneshot::channel();
+        self.begin(&mut self.state(), media, profile, key, 0, Audience::Slate(tell));
+        told.await.unwrap_or(ConformEnd::Cancelled)
+    }
+
+    /// Whether `media` failed when nobody waited for it, and is not to be tried again.
+    pub fn failed_ahead(&self, media: &Media, profile: &Profile) -> bool {
+        self.state().failed_ahead.contains(&Store::key_of(media, profile))
+    }
+
+    /// Whether work ahead has to stand back: a viewer's job runs and the machine is small.
+    pub fn is_busy(&self) -> bool {
+        let held = |job: &Job| job.progress.held.load(Ordering::Relaxed);
+        let state = self.state();
+        self.cores <= SMALL_BOX && state.jobs.values().any(|job| !job.background && !held(job))
+    }
+
+    /// Ends every job for `media`, removes its renditions and forgets its failures.
+    pub fn forget(&self, media: MediaId) {
+        {
+            let mut state = self.state();
+            let jobs: Vec<u64> = state
+                .jobs
+                .iter()
+                .filter(|(_, job)| job.key.media == media)
+                .map(|(id, _)| *id)
+                .collect();
+            for id in jobs {
+                state.cancel(id);
+            }
+            state.failed.retain(|(_, key)| key.media != media);
+            state.failed_ahead.retain(|key| key.media != media);
+        }
+        self.means.store.forget(media);
+    }
+
+    /// Starts a job from `from_frame` on.
+    fn begin(
+        &self,
+        state: &mut State,
+        media: &Arc<Media>,
+        profile: &Profile,
+        key: RenditionKey,
+        from_frame: i64,
+        audience: Audience,
+    ) {
+        let Some(me) = self.me.upgrade() else { return };
+        state.last_job += 1;
+        let id = state.last_job;
+        let progress = Arc::new(Progress {
+            next_frame: AtomicI64::new(from_frame),
+            last_ms: AtomicI64::new(self.means.clock.now_ms()),
+            held: AtomicBool::new(false),
+        });
+        let cancel = CancellationToken::new();
+        let channel = match &audience {
+            Audience::Channel(channel) => Some(*channel),
+            Audience::Nobody(_) | Audience::Slate(_) => None,
+        };
+        let (effort, threads) = match &audience {
+            Audience::Channel(_) => (Effort::Live, 0),
+            Audience::Nobody(_) => (Effort::Background, (self.cores / 2).max(1)),
+            Audience::Slate(_) => (Effort::Slate, 0),
+        };
+        let task = Task {
+            job: ConformJob { job: id, media: media.id, channel },
+            key: key.clone(),
+            media: Arc::clone(media),
+            profile: profile.clone(),
+            from_frame,
+            effort,
+            threads,
+            progress: Arc::clone(&progress),
+            cancel: cancel.clone(),
+        };
+        let job = Job {
+            key,
+            profile: profile.clone(),
+            from_frame,
+            end_frame: stated_end(media, profile),
+            background: effort == Effort::Background,
+            progress,
+            cancel,
+            waiters: channel.into_iter().collect(),
+        };
+        state.jobs.insert(id, job);
+        if let Some(channel) = channel {
+            state.waiting.insert(channel, id);
+        }
+        let tell = match audience {
+            Audience::Channel(_) => None,
+            Audience::Nobody(tell) | Audience::Slate(tell) => Some(tell),
+        };
+        let stop = self.stop.clone();
+        self.stop.spawn("conform", async move {
+            let end = tokio::select! {
+                () = stop.requested() => ConformEnd::Cancelled,
+                end = me.work(&task) => end,
+            };
+            me.ended(&task, &end).await;
+            if let Some(tell) = tell {
+                // Whoever asked may have gone; then nobody wants to know.
+                drop(tell.send(end));
+            }
+        });
+    }
+
+    /// Fills the holes of a rendition, one run after the other.
+    async fn work(&self, task: &Task) -> ConformEnd {
+        let Means { store, .. } = &self.means;
+        match tokio::fs::metadata(&task.media.path).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return ConformEnd::Missing;
+            }
+            // Anything else ffmpeg will say better.
+            Ok(_) | Err(_) => {}
+        }
+        let mut from = task.from_frame;
+        loop {
+            if task.cancel.is_cancelled() {
+                return ConformEnd::Cancelled;
+            }
+            let notes = store.notes(&task.key);
+            let treatment = match treatment(task, notes.copy_barred.as_deref()) {
+                Ok(treatment) => treatment,
+                Err(reason) => return ConformEnd::Unusable { reason },
+            };
+            let stated = stated_end(&task.media, &task.profile);
+            let index = store.index_of(&task.key);
+            let end = notes.end_frame.or(stated);
+            let Some(mut hole) = next_hole(index.as_deref(), from, end) else {
+                return ConformEnd::Completed;
+            };
+            if let Some(other) = self.next_other(task, hole.start) {
+                hole.until = Some(hole.until.map_or(other, |until| until.min(other)));
+            }
+            match run::run(&self.means, task, &treatment, hole).await {
+                RunEnd::Over(end) => return end,
+                RunEnd::Misfit { reason } if treatment.video == VideoTreatment::Copy => {
+                    tracing::info!(
+                        media.id = %task.media.id,
+                        "media {} is encoded, because {reason}", task.media.id
+                    );
+                    let noted = store.note(&task.key, |notes| notes.copy_barred = Some(reason));
+                    if let Err(error) = noted {
+                        tracing::warn!(%error, "that is not on disk and will be found out again");
+                    }
+                }
+                RunEnd::Misfit { reason } => return ConformEnd::Unusable { reason },
+                RunEnd::Filled => from = hole.until.unwrap_or(hole.start),
+                RunEnd::Ended { last_ms } => match hole.until {
+                    // The source has nothing there; the frames behind the hole may still be missing.
+                    Some(until) => from = until,
+                    None => return self.reached_end(task, last_ms),
+                },
+            }
+        }
+    }
+
+    /// The file ended: notes its length and judges it.
+    fn reached_end(&self, task: &Task, last_ms: Option<i64>) -> ConformEnd {
+        let index = self.means.store.index_of(&task.key);
+        let Some(last) = index.as_ref().and_then(|index| index.gops.last()) else {
+            return ConformEnd::Unusable { reason: "nothing came out of it".to_owned() };
+        };
+        let end = last.end_frame();
+        if let Err(error) = self.means.store.note(&task.key, |notes| notes.end_frame = Some(end)) {
+            tracing::warn!(%error, "the length of media {} is not on disk", task.media.id);
+        }
+        let shown = task.profile.tick_of(end) / 90;
+        let got_ms = last_ms.map_or(shown, |last| last.max(shown));
+        let wanted_ms = task.media.duration_ms;
+        if wanted_ms > 0 && is_truncated(got_ms, wanted_ms) {
+            return ConformEnd::Truncated { got_ms, wanted_ms };
+        }
+        ConformEnd::Completed
+    }
+
+    /// Where another job of the same rendition began behind `start`, if one runs.
+    fn next_other(&self, task: &Task, start: i64) -> Option<i64> {
+        let state = self.state();
+        let others = state.jobs.iter().filter(|(id, job)| {
+            **id != task.job.job && job.key == task.key && job.from_frame > start
+        });
+        others.map(|(_, job)| job.from_frame).min()
+    }
+
+    async fn ended(&self, task: &Task, end: &ConformEnd) {
+        let failed = match end {
+            ConformEnd::Completed | ConformEnd::Cancelled | ConformEnd::Truncated { .. } => false,
+            ConformEnd::Exited { .. }
+            | ConformEnd::Missing
+            | ConformEnd::Unusable { .. }
+            | ConformEnd::NotStored { .. }
+            | ConformEnd::NotStarted { .. } => true,
+        };
+        let transient = matches!(
+            end,
+            ConformEnd::NotStored { .. } | ConformEnd::NotStarted { .. } | ConformEnd::Cancelled
+        );
+        let mut channels = Vec::new();
+        {
+            let mut state = self.state();
+            if let Some(job) = state.jobs.remove(&task.job.job) {
+                channels.clone_from(&job.waiters);
+                for channel in job.waiters {
+                    state.waiting.remove(&channel);
+                    if failed {
+                        state.failed.insert((channel, task.key.clone()));
+                    }
+                }
+            }
+            if task.effort == Effort::Background && !transient {
+                let index = self.means.store.index_of(&task.key);
+                let end = index.as_ref().and_then(|index| index.end_frame);
+                if next_hole(index.as_deref(), 0, end).is_some() {
+                    state.failed_ahead.insert(task.key.clone());
+                }
+            }
+        }
+        let mut jobs: Vec<ConformJob> = channels
+            .into_iter()
+            .map(|channel| ConformJob { channel: Some(channel), ..task.job })
+            .collect();
+        if jobs.is_empty() {
+            jobs.push(task.job);
+        }
+        for job in jobs {
+            let fact = Fact::ConformEnded { job, end: end.clone() };
+            tokio::select! {
+                sent = self.means.facts.send(fact) => {
+                    if sent.is_err() {
+                        tracing::debug!("nobody listens to facts any more");
+                    }
+                }
+                () = self.stop.requested() => {}
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who a job is for.
+enum Audience {
+    Channel(ChannelId),
+    Nobody(oneshot::Sender<ConformEnd>),
+    Slate(oneshot::Sender<ConformEnd>),
+}
+
+impl Conforming for Conformer {
+    fn want(&self, channel: ChannelId, media: &Arc<Media>, profile: &Profile, from_frame: i64) {
+        let key = Store::key_of(media, profile);
+        let mut state = self.state();
+        if state.failed.contains(&(channel, key.clone())) {
+            return;
+        }
+        let reach = profile.rate.frame_at_or_after(REACH_MS * 90);
+        let index = self.means.store.index_of(&key);
+        let noted = index.as_ref().and_then(|index| index.end_frame);
+        let end = noted.or_else(|| stated_end(media, profile));
+        let hole = next_hole(index.as_deref(), from_frame, end);
+        let Some(hole) = hole.filter(|hole| hole.start <= from_frame + reach) else {
+            state.detach(channel);
+            return;
+        };
+        let serves = |job: &Job| {
+            let next = job.progress.next_frame.load(Ordering::Relaxed);
+            job.key == key && next <= hole.start && hole.start - next <= reach
+        };
+        let found = state.jobs.iter().find(|(_, job)| serves(job)).map(|(id, _)| *id);
+        if let Some(id) = found {
+            if state.waiting.get(&channel) != Some(&id) {
+                state.detach(channel);
+                state.attach(channel, id);
+            }
+            return;
+        }
+        state.detach(channel);
+        // Work ahead goes on later behind what it has made.
+        let small = self.cores <= SMALL_BOX;
+        let yielding: Vec<u64> = state
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.background && job.waiters.is_empty())
+            .filter(|(_, job)| small || job.key == key)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in yielding {
+            state.cancel(id);
+        }
+        self.begin(&mut state, media, profile, key, hole.start, Audience::Channel(channel));
+    }
+
+    fn release(&self, channel: ChannelId) {
+        self.state().detach(channel);
+    }
+
+    fn job(&self, channel: ChannelId) -> Option<JobBeat> {
+        let state = self.state();
+        let id = *state.waiting.get(&channel)?;
+        let job = state.jobs.get(&id)?;
+        let last = job.progress.last_ms.load(Ordering::Relaxed);
+        Some(JobBeat {
+            job: id,
+            media: job.key.media,
+            silent_ms: (self.means.clock.now_ms() - last).max(0),
+            held: job.progress.held.load(Ordering::Relaxed),
+        })
+    }
+
+    fn restart(&self, channel: ChannelId) -> bool {
+        let mut state = self.state();
+        let running = state.waiting.get(&channel).copied();
+        if let Some(id) = running {
+            state.cancel(id);
+        }
+        let before = state.failed.len();
+        let State { failed, failed_ahead, .. } = &mut *state;
+        failed.retain(|(whose, key)| {
+            let ours = *whose == channel;
+            if ours {
+                failed_ahead.remove(key);
+            }
+            !ours
+        });
+        running.is_some() || failed.len() < before
+    }
+}
+
+impl State {
+    fn attach(&mut self, channel: ChannelId, id: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.waiters.push(channel);
+        self.waiting.insert(channel, id);
+    }
+
+    /// Takes a channel off its job; a job that nobody waits for ends, unless it is nearly done.
+    fn detach(&mut self, channel: ChannelId) {
+        let Some(id) = self.waiting.remove(&channel) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.waiters.retain(|waiter| *waiter != channel);
+        let next = job.progress.next_frame.load(Ordering::Relaxed);
+        let left = job.end_frame.map(|end| job.profile.tick_of((end - next).max(0)) / 90);
+        let nearly_done = left.is_some_and(|left| left < NEARLY_DONE_MS);
+        if job.waiters.is_empty() && !job.background && !nearly_done {
+            self.cancel(id);
+        }
+    }
+
+    /// Ends a job; it leaves the list at once, so that nobody joins it.
+    fn cancel(&mut self, id: u64) {
+        let Some(job) = self.jobs.remove(&id) else { return };
+        for channel in job.waiters {
+            self.waiting.remove(&channel);
+        }
+        job.cancel.cancel();
+    }
+}
+
+/// What is done to the task's media; slates are pictures, everything else goes by its probe.
+fn treatment(task: &Task, barred: Option<&str>) -> Result<Treatment, String> {
+    if task.effort == Effort::Slate {
+        return Ok(Treatment { video: VideoTreatment::Still, audio: AudioTreatment::Silence });
+    }
+    let Some(probe) = &task.media.probe else {
+        return Err("it was never probed".to_owned());
+    };
+    ffmpeg::decide(probe, &task.profile, barred).map_err(|error| error.to_string())
+}
+
+/// Whether `got` milliseconds are well short of the `wanted` ones: by two seconds and one percent.
+fn is_truncated(got: i64, wanted: i64) -> bool {
+    wanted - got > 2_000.max(wanted / 100)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! From access units to groups on the profile's grid, or the reason why they do not fit. PURE.
+//!
+//! Encoded pictures lie on the grid because ffmpeg was told so. Copied pictures are checked one by
+//! one: they may lie behind the grid by one constant (the phase, the same in every run of a file,
+//! taken off pictures and sound alike), and everything else that a joiner or a splice relies on
+//! must hold in them: closed groups of at most four seconds that begin with an IDR, no missing
+//! picture, no reordering beyond the profile's, one set of parameters.
+//!
+//! Sound is laid on a rigid grid of 1920 ticks that begins with the first frame of the run; a
+//! source that jitters is straightened, one that has holes gets silence in them, and what overlaps
+//! is dropped. A group takes the sound of the time it is shown.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::hole::SHORT;
+use crate::domain::Profile;
+use crate::mpegts::demux::{Kind, Sample};
+use crate::mpegts::{adts, h264};
+use crate::stream::ffmpeg::ORIGIN_TICKS;
+use crate::stream::rendition::{Gop, VideoUnit};
+use crate::stream::store::NewGop;
+
+/// How far the picture may run ahead of the sound before a group goes without the rest of it.
+const PATIENCE_TICKS: i64 = 2 * 90_000;
+
+/// Why access units do not make a rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Misfit {
+    /// No key frame that decoding can begin with came within the longest group.
+    #[error("its key frames are too far apart or cannot be started from")]
+    LongGroup,
+    /// A picture refers across a key frame.
+    #[error("its groups of pictures are not closed")]
+    OpenGroup,
+    /// A picture lies between two frames of the grid.
+    #[error("its pictures are not evenly spaced")]
+    OffGrid,
+    /// Pictures are missing, or there are two for one frame.
+    #[error("pictures are missing or doubled")]
+    Missing,
+    /// A picture is decoded later than the profile allows for.
+    #[error("its pictures are reordered too deeply")]
+    Reordered,
+    /// Size or coding change on the way.
+    #[error("its parameters change on the way")]
+    Changed,
+    /// A key frame comes without the parameters to decode it.
+    #[error("a key frame lacks its parameter sets")]
+    NoParameters,
+}
+
+/// Makes groups of the access units of one run.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    profile: Profile,
+    copied: bool,
+    has_audio: bool,
+    phase: Option<i64>,
+    longest: usize,
+    parameters: Option<Vec<Bytes>>,
+    open: Option<Open>,
+    /// Complete but for their sound, with the frame after their last.
+    waiting: VecDeque<(Open, i64)>,
+    sound: Sound,
+    skipped: usize,
+    video_dts: i64,
+}
+
+/// A group whose next key frame has not come.
+#[derive(Debug)]
+struct Open {
+    first: i64,
+    pictures: Vec<VideoUnit>,
+}
+
+impl Assembler {
+    /// For one run; `phase` is what an earlier run found, for copied pictures.
+    pub(super) fn new(
+        profile: &Profile,
+        copied: bool,
+        phase: Option<i64>,
+        has_audio: bool,
+    ) -> Self {
+        let ticks = Profile::MAX_GOP_MS * 90;
+        let longest = profile.rate.frame_at_or_before(ticks) + 1;
+        Self {
+            profile: profile.clone(),
+            copied,
+            has_audio,
+            phase: if copied { phase } else { Some(0) },
+            longest: usize::try_from(longest).unwrap_or(usize::MAX),
+            parameters: None,
+            open: None,
+            waiting: VecDeque::new(),
+            sound: Sound::default(),
+            skipped: 0,
+            video_dts: i64::MIN,
+        }
+    }
+
+    /// How far pictures lie behind the grid; known from the first one on.
+    pub(super) fn phase(&self) -> Option<i64> {
+        self.phase
+    }
+
+    /// Takes an access unit and gives the groups that are complete now.
+    ///
+    /// # Errors
+    /// When it breaks a rule; the groups given before are good.
+    pub(super) fn push(&mut self, sample: Sample) -> Result<Vec<NewGop>, Misfit> {
+        match sample.kind {
+            Kind::Video => self.picture(sample)?,
+            Kind::Audio => {
+                if adts::is_profile_frame(&sample.data) {
+                    self.sound.push(sample.pts - ORIGIN_TICKS, sample.data);
+                }
+            }
+        }
+        Ok(self.complete(false))
+    }
+
+    /// Ends the run: gives what is left.
+    ///
+    /// # Errors
+    /// When the last group breaks a rule.
+    pub(super) fn finish(&mut self) -> Result<Vec<NewGop>, Misfit> {
+        if let Some(open) = self.open.take() {
+            let end = open.pictures.iter().map(|unit| unit.frame + 1).max().unwrap_or(open.first);
+            self.close(open, end)?;
+        }
+        Ok(self.complete(true))
+    }
+
+    fn picture(&mut self, sample: Sample) -> Result<(), Misfit> {
+        let key = h264::is_idr(&sample.data);
+        if self.open.is_none() && !key {
+            // A run may begin inside a group; what cannot be decoded is left out.
+            self.skipped += 1;
+            return if self.skipped > self.longest { Err(Misfit::LongGroup) } else { Ok(()) };
+        }
+        self.video_dts = self.video_dts.max(sample.dts - ORIGIN_TICKS);
+        let frame = self.frame_of(sample.pts - ORIGIN_TICKS)?;
+        if key {
+            self.check_parameters(&sample.data)?;
+            if let Some(open) = self.open.take() {
+                self.close(open, frame)?;
+            }
+            self.open = Some(Open { first: frame, pictures: Vec::new() });
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let decoded = i64::try_from(open.pictures.len()).unwrap_or(i64::MAX);
+        if frame < open.first {
+            return Err(Misfit::OpenGroup);
+        }
+        if frame - (open.first + decoded) < -self.profile.reorder_frames() {
+            return Err(Misfit::Reordered);
+        }
+        open.pictures.push(VideoUnit { frame, data: sample.data });
+        if open.pictures.len() > self.longest { Err(Misfit::LongGroup) } else { Ok(()) }
+    }
+
+    /// The frame of the grid that a picture at `tick` is.
+    fn frame_of(&mut self, tick: i64) -> Result<i64, Misfit> {
+        let rate = self.profile.rate;
+        let nearest = |tick: i64| {
+            let before = rate.frame_at_or_before(tick);
+            let (low, high) = (rate.tick_of(before), rate.tick_of(before + 1));
+            if tick - low <= high - tick { before } else { before + 1 }
+        };
+        let phase = match self.phase {
+            Some(phase) => phase,
+            None => {
+                // A first picture that is late by less than the eye sees makes the file begin
+                // with it, rather than with a hold.
+                let frame = nearest(tick);
+                let frame = if (0..SHORT).contains(&frame) { 0 } else { frame };
+                *self.phase.insert(tick - rate.tick_of(frame))
+            }
+        };
+        let frame = nearest(tick - phase);
+        let off = (tick - phase - rate.tick_of(frame)).abs();
+        if off * 4 > rate.tick_of(1) { Err(Misfit::OffGrid) } else { Ok(frame) }
+    }
+
+    fn check_parameters(&mut self, key: &Bytes) -> Result<(), Misfit> {
+        if !h264::has_parameter_sets(key) {
+            return Err(Misfit::NoParameters);
+        }
+        let sps: Vec<Bytes> = h264::nal_units(key)
+            .filter(|nal| h264::nal_type(nal) == Some(h264::NAL_SPS))
+            .map(Bytes::copy_from_slice)
+            .collect();
+        let mut distinct: Vec<Bytes> = Vec::new();
+        for set in sps {
+            if !distinct.contains(&set) {
+                distinct.push(set);
+            }
+        }
+        match &self.parameters {
+            Some(known) if *known != distinct => Err(Misfit::Changed),
+            Some(_) => Ok(()),
+            None => {
+                self.parameters = Some(distinct);
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks a group whose end is known and lets it wait for its sound.
+    fn close(&mut self, open: Open, end: i64) -> Result<(), Misfit> {
+        let mut shown: Vec<i64> = open.pictures.iter().map(|unit| unit.frame).collect();
+        shown.sort_unstable();
+        if shown.last().is_some_and(|last| *last >= end) {
+            return Err(Misfit::OpenGroup);
+        }
+        let gapless = shown.iter().zip(open.first..end).all(|(frame, expected)| *frame == expected);
+        let count = i64::try_from(shown.len()).unwrap_or(i64::MAX);
+        if !gapless || count != end - open.first {
+            // An encoder that leaves a picture out leaves a hold; a source may hide worse.
+            let doubled = shown.windows(2).any(|pair| pair[0] == pair[1]);
+            if self.copied || doubled {
+                return Err(Misfit::Missing);
+            }
+        }
+        self.waiting.push_back((open, end));
+        Ok(())
+    }
+
+    /// Takes the groups whose sound is there, or will not come.
+    fn complete(&mut self, ended: bool) -> Vec<NewGop> {
+        let mut ready = Vec::new();
+        while let Some((_, end)) = self.waiting.front() {
+            let end_tick = self.profile.tick_of(*end) + self.phase.unwrap_or(0);
+            let heard = !self.has_audio || self.sound.reached(end_tick);
+            if !heard && !ended && self.video_dts < end_tick + PATIENCE_TICKS {
+                break;
+            }
+            let Some((open, end)) = self.waiting.pop_front() else { break };
+            let start_tick = self.profile.tick_of(open.first) + self.phase.unwrap_or(0);
+            let (audio_tick, audio) = self.sound.take(start_tick, end_tick);
+            ready.push(NewGop {
+                first_frame: open.first,
+                frames: u32::try_from(end - open.first).unwrap_or(u32::MAX),
+                audio_tick: audio_tick - self.phase.unwrap_or(0),
+                gop: Gop { video: open.pictures, audio },
+            });
+        }
+        ready
+    }
+}
+
+/// Sound on its grid.
+#[derive(Debug, Default)]
+struct Sound {
+    /// Tick of frame 0 of the run's grid.
+    origin: Option<i64>,
+    /// The frame after the last one taken.
+    next: i64,
+    frames: VecDeque<(i64, Bytes)>,
+}
+
+impl Sound {
+    fn push(&mut self, tick: i64, data: Bytes) {
+        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let origin = *self.origin.get_or_insert(tick);
+        let off = tick - (origin + self.next * STEP);
+        // One and a half frames of tolerance, so that jitter does not flip-flop.
+        let index = if off.abs() * 2 <= STEP * 3 {
+            self.next
+        } else {
+            (tick - origin + STEP / 2).div_euclid(STEP)
+        };
+        if index >= self.next {
+            self.frames.push_back((index, data));
+            self.next = index + 1;
+        }
+    }
+
+    /// Whether all sound before `tick` is there.
+    fn reached(&self, tick: i64) -> bool {
+        self.origin.is_some_and(|origin| origin + self.next * Profile::AUDIO_FRAME_TICKS >= tick)
+    }
+
+    /// Takes the frames that begin in `from..until`, with silence in holes; drops earlier ones.
+    fn take(&mut self, from: i64, until: i64) -> (i64, Vec<Bytes>) {
+        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let Some(origin) = self.origin else { return (0, Vec::new()) };
+        let mut audio = Vec::new();
+        let mut first = None;
+        while let Some((index, _)) = self.frames.front() {
+            let tick = origin + index * STEP;
+            if tick >= until {
+                break;
+            }
+            let Some((index, data)) = self.frames.pop_front() else { break };
+            if tick < from {
+                continue;
+            }
+            let first = *first.get_or_insert(index);
+            let place = usize::try_from(index - first).unwrap_or(0);
+            audio.resize(place, Bytes::from_static(&adts::SILENCE));
+            audio.push(data);
+        }
+        (first.map_or(0, |first| origin + first * STEP), audio)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,369 @@
+//! One run of ffmpeg into the store.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::grid::{Assembler, Misfit};
+use super::hole::{Hole, SHORT};
+use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::process::ProcessError;
+use crate::mpegts::demux::{Demuxer, Sample};
+use crate::stream::ffmpeg::{AudioTreatment, Effort, Run, Treatment, VideoTreatment};
+use crate::stream::pool::{Exit, Pool, Priority, Running};
+use crate::stream::rendition::RenditionKey;
+use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
+
+/// How far a live run may be ahead of the clock before it is held, in milliseconds.
+const HOLD_AHEAD_MS: i64 = 180_000;
+/// Bytes read from the pipe at once.
+const READ: usize = 256 * 1024;
+
+/// What a run needs of the server.
+#[derive(Debug, Clone)]
+pub(super) struct Means {
+    pub(super) store: Arc<Store>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) clock: SharedClock,
+    pub(super) facts: mpsc::Sender<Fact>,
+    pub(super) ffmpeg: OsString,
+    pub(super) still: PathBuf,
+}
+
+/// What is conformed, for whom.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) job: ConformJob,
+    pub(super) key: RenditionKey,
+    pub(super) media: Arc<Media>,
+    pub(super) profile: Profile,
+    pub(super) from_frame: i64,
+    pub(super) effort: Effort,
+    pub(super) threads: usize,
+    pub(super) progress: Arc<Progress>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// How far a job is, for those who look at it from outside.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The frame after the last one stored.
+    pub(super) next_frame: AtomicI64,
+    /// When the last access unit came out, by the server's clock.
+    pub(super) last_ms: AtomicI64,
+    /// Whether it is held back on purpose.
+    pub(super) held: AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RunEnd {
+    /// It reached stored frames, or the bound it was given.
+    Filled,
+    /// The file ended; the frame after the last one, if any frame came.
+    Ended {
+        /// Milliseconds of media time at the end of picture or sound.
+        last_ms: Option<i64>,
+    },
+    /// What came does not fit the profile.
+    Misfit {
+        /// Why.
+        reason: String,
+    },
+    /// Nothing more is to be tried.
+    Over(ConformEnd),
+}
+
+/// Runs ffmpeg over `hole` and stores what comes.
+pub(super) async fn run(means: &Means, task: &Task, treatment: &Treatment, hole: Hole) -> RunEnd {
+    let mut args = Run {
+        path: &task.media.path,
+        treatment,
+        profile: &task.profile,
+        from_frame: hole.start,
+        until_frame: hole.until,
+        effort: task.effort,
+        threads: task.threads,
+        still: if task.effort == Effort::Slate {
+            Path::new(&task.media.path)
+        } else {
+            &means.still
+        },
+    };
+    if treatment.video == VideoTreatment::Still && args.until_frame.is_none() {
+        args.until_frame = super::hole::stated_end(&task.media, &task.profile);
+    }
+    let priority = match task.effort {
+        Effort::Live | Effort::Slate => Priority::Live,
+        Effort::Background => Priority::Background,
+    };
+    let spawn = means.pool.spawn(means.ffmpeg.clone(), args.arguments(), priority);
+    let spawned = tokio::select! {
+        () = task.cancel.cancelled() => return RunEnd::Over(ConformEnd::Cancelled),
+        spawned = spawn => spawned,
+    };
+    let mut running = match spawned {
+        Ok(running) => running,
+        Err(ProcessError::Refused { reason: "stopping" }) => {
+            return RunEnd::Over(ConformEnd::Cancelled);
+        }
+        Err(error) => {
+            let reason = match &error {
+                ProcessError::Start { source, .. } => format!("{error}: {source}"),
+                _ => error.to_string(),
+            };
+            return RunEnd::Over(ConformEnd::NotStarted { reason });
+        }
+    };
+    let copied = treatment.video == VideoTreatment::Copy;
+    let phase = means.store.notes(&task.key).phase;
+    let has_audio = treatment.audio != AudioTreatment::Silence;
+    let mut sink = Sink {
+        means,
+        task,
+        hole,
+        copied,
+        assembler: Assembler::new(&task.profile, copied, phase, has_audio),
+        writer: Some(means.store.writer(&task.key)),
+        came: false,
+        last_tick: None,
+    };
+    let pumped = pump(means, task, &mut running, &mut sink).await;
+    match pumped {
+        Ok(demuxer) => {
+            let exit = running.wait().await;
+            report_lines(means, task, &mut running);
+            sink.end(demuxer, exit).await
+        }
+        Err(end) => {
+            running.kill();
+            report_lines(means, task, &mut running);
+            end
+        }
+    }
+}
+
+/// Reads the pipe to its end; an early end is the error.
+async fn pump(
+    means: &Means,
+    task: &Task,
+    running: &mut Running,
+    sink: &mut Sink<'_>,
+) -> Result<Demuxer, RunEnd> {
+    let mut demuxer = Demuxer::new();
+    let mut buffer = BytesMut::with_capacity(READ);
+    let begin_ms = means.clock.now_ms();
+    let mut stderr_open = true;
+    loop {
+        // Both reads may be dropped without losing anything.
+        tokio::select! {
+            () = task.cancel.cancelled() => return Err(RunEnd::Over(ConformEnd::Cancelled)),
+            line = running.stderr.recv(), if stderr_open => match line {
+                Some(line) => report_line(means, task, line),
+                None => stderr_open = false,
+            },
+            count = running.stdout.read_buf(&mut buffer) => match count {
+                Ok(0) => return Ok(demuxer),
+                Ok(_) => {
+                    let samples = demuxer.push(&buffer);
+                    buffer.clear();
+                    sink.take(samples).await?;
+                    hold(means, task, begin_ms).await;
+                }
+                Err(error) => {
+                    let reason = format!("its output could not be read: {error}");
+                    return Err(RunEnd::Over(ConformEnd::Unusable { reason }));
+                }
+            },
+        }
+    }
+}
+
+/// Waits while a live run is so far ahead that others need the machine more.
+async fn hold(means: &Means, task: &Task, begin_ms: i64) {
+    if task.effort != Effort::Live {
+        return;
+    }
+    loop {
+        let made = task.progress.next_frame.load(Ordering::Relaxed) - task.from_frame;
+        let ahead_ms = task.profile.tick_of(made) / 90 - (means.clock.now_ms() - begin_ms);
+        let held = ahead_ms > HOLD_AHEAD_MS;
+        task.progress.held.store(held, Ordering::Relaxed);
+        if !held {
+            return;
+        }
+        tokio::select! {
+            () = task.cancel.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
+fn report_line(means: &Means, task: &Task, line: String) {
+    // A flood of complaints must not hold up the picture, so a full queue loses lines.
+    if means.facts.try_send(Fact::StderrLine { job: task.job, line }).is_err() {
+        tracing::debug!("a line of ffmpeg was not reported");
+    }
+}
+
+fn report_lines(means: &Means, task: &Task, running: &mut Running) {
+    while let Ok(line) = running.stderr.try_recv() {
+        report_line(means, task, line);
+    }
+}
+
+/// Where access units go.
+struct Sink<'a> {
+    means: &'a Means,
+    task: &'a Task,
+    hole: Hole,
+    copied: bool,
+    assembler: Assembler,
+    /// Away only while it works on a blocking thread.
+    writer: Option<Writer>,
+    /// Whether anything was stored.
+    came: bool,
+    /// The latest time of any access unit.
+    last_tick: Option<i64>,
+}
+
+impl Sink<'_> {
+    async fn take(&mut self, samples: Vec<Sample>) -> Result<(), RunEnd> {
+        if !samples.is_empty() {
+            let now = self.means.clock.now_ms();
+            self.task.progress.last_ms.store(now, Ordering::Relaxed);
+        }
+        let mut gops = Vec::new();
+        let mut misfit = None;
+        for sample in samples {
+            let tick = sample.pts - crate::stream::ffmpeg::ORIGIN_TICKS;
+            self.last_tick = self.last_tick.max(Some(tick));
+            match self.assembler.push(sample) {
+                Ok(complete) => gops.extend(complete),
+                Err(found) => {
+                    misfit = Some(found);
+                    break;
+                }
+            }
+        }
+        self.store(gops).await?;
+        misfit.map_or(Ok(()), |found| Err(misfits(found)))
+    }
+
+    /// The pipe has ended: stores the rest and says what it was.
+    async fn end(mut self, mut demuxer: Demuxer, exit: Exit) -> RunEnd {
+        let ended_well = exit.code == Some(0);
+        let stated = (self.task.media.duration_ms > 0).then_some(self.task.media.duration_ms);
+        let so_far = self.last_tick.map(|tick| tick / 90);
+        let short = match (stated, so_far) {
+            (Some(stated), Some(so_far)) => super::is_truncated(so_far, stated),
+            _ => false,
+        };
+        // The last picture of a file that breaks off is half a picture.
+        let whole = ended_well && !(self.copied && short && self.hole.until.is_none());
+        let samples = demuxer.finish(whole);
+        if let Err(end) = self.take(samples).await {
+            return end;
+        }
+        match self.assembler.finish() {
+            Ok(gops) => {
+                if let Err(end) = self.store(gops).await {
+                    return end;
+                }
+            }
+            Err(found) => return misfits(found),
+        }
+        match exit {
+            Exit { code: Some(0), .. } => {
+                RunEnd::Ended { last_ms: self.last_tick.map(|tick| tick / 90) }
+            }
+            Exit { code: Some(code), signal: None } if !self.came && code != 255 => {
+                let reason = format!("ffmpeg could not read it (exit code {code})");
+                RunEnd::Over(ConformEnd::Unusable { reason })
+            }
+            Exit { code, signal } => RunEnd::Over(ConformEnd::Exited { code, signal }),
+        }
+    }
+
+    async fn store(&mut self, gops: Vec<NewGop>) -> Result<(), RunEnd> {
+        if gops.is_empty() {
+            return Ok(());
+        }
+        if self.copied && self.hole.start == 0 && !self.came && gops[0].first_frame > SHORT {
+            let reason = "its picture begins late".to_owned();
+            return Err(RunEnd::Misfit { reason });
+        }
+        let Some(mut writer) = self.writer.take() else { return Err(broken()) };
+        let spans: Vec<(i64, i64)> = gops
+            .iter()
+            .map(|gop| (gop.first_frame, gop.first_frame + i64::from(gop.frames)))
+            .collect();
+        let written = tokio::task::spawn_blocking(move || {
+            let results: Vec<Result<Appended, StoreError>> =
+                gops.iter().map(|gop| writer.append(gop)).collect();
+            (writer, results)
+        });
+        let Ok((writer, results)) = written.await else { return Err(broken()) };
+        self.writer = Some(writer);
+        let mut filled = false;
+        for ((first, end), result) in spans.into_iter().zip(results) {
+            match result {
+                Ok(Appended::UpTo(next)) => {
+                    self.task.progress.next_frame.store(next, Ordering::Relaxed);
+                    self.remember_phase();
+                    self.came = true;
+                    filled |= self.hole.until.is_some_and(|until| end >= until);
+                }
+                Ok(Appended::Known) => {
+                    filled |= self.hole.until.is_some_and(|until| first >= until)
+                }
+                Err(error) => return Err(RunEnd::Over(not_stored(&error))),
+            }
+        }
+        if filled { Err(RunEnd::Filled) } else { Ok(()) }
+    }
+
+    /// Writes the phase down with the first group, for the runs to come.
+    fn remember_phase(&self) {
+        let phase = self.assembler.phase().filter(|_| self.copied && !self.came);
+        let Some(phase) = phase else { return };
+        let noted = self.means.store.note(&self.task.key, |notes| {
+            notes.phase.get_or_insert(phase);
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the phase of media {} is not on disk", self.task.media.id);
+        }
+    }
+}
+
+fn misfits(found: Misfit) -> RunEnd {
+    RunEnd::Misfit { reason: found.to_string() }
+}
+
+fn broken() -> RunEnd {
+    let reason = "a storing thread broke".to_owned();
+    RunEnd::Over(ConformEnd::NotStored { reason })
+}
+
+fn not_stored(error: &StoreError) -> ConformEnd {
+    let reason = match error {
+        StoreError::Forgotten => return ConformEnd::Cancelled,
+        StoreError::Unwritable(_) => {
+            return ConformEnd::Unusable { reason: error.to_string() };
+        }
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            "the disk is full".to_owned()
+        }
+        StoreError::Io { source, .. } => format!("{error}: {source}"),
+        StoreError::Full { .. } => error.to_string(),
+    };
+    ConformEnd::NotStored { reason }
+}
