@@ -210,6 +210,7 @@ impl Inner {
     async fn scan(&self, library: Library, stop: Stop) {
         let id = library.id;
         let name = library.name.clone();
+        let _ending = Ending { inner: self, id };
         let ended = self.scan_and_store(library, &stop).await;
         let now = self.now();
         match ended {
@@ -234,10 +235,7 @@ impl Inner {
             }
             Err(failure) => {
                 if let Some(scanning) = self.scans().get_mut(&id) {
-                    scanning.progress.state = ScanState::Failed;
-                    scanning.progress.current_file = None;
-                    scanning.progress.ended_at = Some(now);
-                    scanning.progress.failure = Some(failure.clone());
+                    scanning.fail(failure.clone(), now);
                 }
                 if !stop.is_requested() {
                     tracing::warn!(library.id = %id, "library {name:?} was not scanned: {failure}");
@@ -312,7 +310,30 @@ impl Inner {
     }
 }
 
+/// Ends the progress of a scan whose task broke off, so that it is not in the way of the next.
+struct Ending<'a> {
+    inner: &'a Inner,
+    id: LibraryId,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let now = self.inner.now();
+        let mut scans = self.inner.scans();
+        if let Some(scanning) = scans.get_mut(&self.id).filter(|scanning| scanning.is_running()) {
+            scanning.fail("it broke off; the log says why".to_owned(), now);
+        }
+    }
+}
+
 impl Scanning {
+    fn fail(&mut self, failure: String, now: UtcMillis) {
+        self.progress.state = ScanState::Failed;
+        self.progress.current_file = None;
+        self.progress.ended_at = Some(now);
+        self.progress.failure = Some(failure);
+    }
+
     fn is_running(&self) -> bool {
         match self.progress.state {
             ScanState::Started | ScanState::Running => true,

@@ -1,7 +1,8 @@
 //! Libraries: which media there is, what it is called and whether it can be played.
 //!
 //! [`scan`] walks a folder and hands over what is new or changed; [`names`] reads titles from file
-//! and folder names; [`probe`] asks ffprobe. Nothing here stores anything: `control` does.
+//! and folder names; [`probe`] asks ffprobe; [`demo`] makes a library to try it on. Nothing here stores
+//! anything: `control` does.
 
 pub mod demo;
 pub mod names;

@@ -89,7 +89,8 @@ pub enum ScanError {
     },
     /// The folder is empty and was not: most likely a disk or share is not mounted.
     #[error(
-        "the folder {path} is empty but {held} files were known; is the disk or share mounted?"
+        "the folder {path} is empty but {held} files were known; mount the disk or share, \
+         or remove the library"
     )]
     Emptied {
         /// Which.

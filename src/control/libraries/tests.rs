@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::domain::{LibraryKind, MediaFilter, MediaState};
 use crate::foundation::clock::SystemClock;
+use crate::foundation::process::{Command, Finished, ProcessError};
 use crate::library::testing::{Runner, SMALL, make};
 use crate::stream::pool::{Limits, Pool};
 
@@ -97,7 +98,8 @@ async fn an_unmounted_share_fails_the_scan_and_keeps_the_media() {
     fs::remove_file(film).unwrap();
     let progress = desk.scan(id).await;
     assert_eq!(progress.state, ScanState::Failed);
-    assert!(progress.failure.unwrap().contains("is the disk or share mounted?"));
+    let failure = progress.failure.unwrap();
+    assert!(failure.contains("mount the disk or share"), "{failure}");
     assert_eq!(desk.media().await, ["a: playable"]);
 }
 
@@ -125,6 +127,24 @@ async fn files_with_strange_names_are_probed_through_the_pool() {
     let progress = desk.scan(id).await;
     assert_eq!((progress.new_items, progress.errors), (6, 1), "{:?}", desk.media().await);
     assert_eq!(desk.stop.drain(std::time::Duration::from_secs(5)).await, 0);
+}
+
+#[tokio::test]
+async fn a_scan_that_breaks_off_is_not_in_the_way_of_the_next() {
+    #[derive(Debug)]
+    struct Breaking;
+    #[async_trait::async_trait]
+    impl Processes for Breaking {
+        async fn run(&self, _: Command) -> Result<Finished, ProcessError> {
+            panic!("on purpose")
+        }
+    }
+    let desk = Desk::with(|_, _| Arc::new(Breaking));
+    fs::write(desk.folder("media").join("a.mkv"), "x").unwrap();
+    let id = desk.add("media").await.unwrap().id;
+    let progress = desk.scan(id).await;
+    assert_eq!((progress.state, desk.stop.panics()), (ScanState::Failed, 1));
+    assert!(desk.libraries.start_scan(id).await.is_ok());
 }
 
 /// A server's libraries, with a folder to put media in.
