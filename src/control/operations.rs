@@ -196,6 +196,12 @@ impl Permit {
         Self { action, action_sha256, intent_seq, deadline }
     }
 
+    /// A permit without a guard, for tests of those who use permits.
+    #[cfg(test)]
+    pub(crate) fn for_tests(action: Action, intent_seq: i64) -> Self {
+        Self::issue(action, intent_seq, UtcMillis(i64::MAX))
+    }
+
     /// What may be done.
     pub fn action(&self) -> &Action {
         &self.action
