@@ -168,13 +168,20 @@ pub(super) struct Desk {
     count: AtomicU64,
 }
 
+/// A stream on its way; dropping it ends it.
 struct Sending {
     id: u64,
-    client: IpAddr,
+    target: Target,
     stop: Stop,
     interest: Arc<Interest>,
     /// Frees the tuner when this is dropped, which is before its task has noticed.
     _guard: SlotGuard,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.stop.request();
+    }
 }
 
 impl Desk {
@@ -220,9 +227,13 @@ impl Desk {
                 (answer, None)
             }
             Effect::Send { tuner, channel, target } => {
-                self.end(tuner);
-                match self.begin(tuner, channel, target) {
-                    Ok(interest) => (answer, Some(interest)),
+                // Another channel for the same target stays with the connection that asked for it.
+                let going_on = self.end(tuner).filter(|(to, _)| *to == target);
+                let kept = going_on.map(|(_, interest)| interest);
+                let is_new = kept.is_none();
+                let interest = kept.unwrap_or_else(|| Interest::new(self.clock.now_ms()));
+                match self.begin(tuner, channel, target, &interest) {
+                    Ok(()) => (answer, is_new.then_some(interest)),
                     Err(problem) => {
                         self.forget_target(tuner);
                         (Err(format!("ERROR: {problem}")), None)
@@ -236,7 +247,7 @@ impl Desk {
     fn renew(&self, client: IpAddr) {
         let now_ms = self.clock.now_ms();
         let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        for sending in sending.iter().flatten().filter(|sending| sending.client == client) {
+        for sending in sending.iter().flatten().filter(|sending| sending.target.to.ip() == client) {
             sending.interest.renew(now_ms);
         }
     }
@@ -246,7 +257,8 @@ impl Desk {
         tuner: usize,
         channel: ChannelId,
         target: Target,
-    ) -> Result<Arc<Interest>, String> {
+        interest: &Arc<Interest>,
+    ) -> Result<(), String> {
         let client = target.to.ip();
         let now_ms = self.clock.now_ms();
         let guard =
@@ -257,19 +269,17 @@ impl Desk {
                 }
             })?;
         let stream = self.channels.join(channel, client)?;
-        let interest = Interest::new(now_ms);
         let id = self.count.fetch_add(1, Ordering::Relaxed);
         let stop = self.stop.child();
         let sending = Sending {
             id,
-            client,
+            target,
             stop: stop.clone(),
-            interest: Arc::clone(&interest),
+            interest: Arc::clone(interest),
             _guard: guard,
         };
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)[tuner] = Some(sending);
-        let (desk, clock, held) =
-            (Arc::clone(self), Arc::clone(&self.clock), Arc::clone(&interest));
+        let (desk, clock, held) = (Arc::clone(self), Arc::clone(&self.clock), Arc::clone(interest));
         self.stop.spawn("tuner push", async move {
             tokio::select! {
                 ended = push(stream, target, held, clock) => {
@@ -284,15 +294,14 @@ impl Desk {
                 () = stop.requested() => {}
             }
         });
-        Ok(interest)
+        Ok(())
     }
 
-    /// Ends what a tuner sends, if it sends.
-    fn end(&self, tuner: usize) {
+    /// Ends what a tuner sends, if it sends; says where to and who wanted it.
+    fn end(&self, tuner: usize) -> Option<(Target, Arc<Interest>)> {
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sending) = sending.get_mut(tuner).and_then(Option::take) {
-            sending.stop.request();
-        }
+        let ended = sending.get_mut(tuner)?.take()?;
+        Some((ended.target, Arc::clone(&ended.interest)))
     }
 
     /// A stream ended by itself.

@@ -62,6 +62,10 @@ async fn changing_the_channel_keeps_the_tuner_and_the_target() {
     assert_eq!(control.ask("/tuner0/vchannel", Some("7.1")).await, "7.1");
     assert_eq!(device.slots.uses()[0].map(|used| used.channel), Some(ChannelId(2)));
     assert_eq!(control.ask("/tuner0/target", None).await, target);
+    assert_eq!(device.connect().await.ask("/tuner0/vchannel", Some("5")).await, "5");
+    assert_eq!(device.slots.uses()[0].map(|used| used.channel), Some(ChannelId(1)));
+    let mut datagram = [0; 2000];
+    within(receiver.recv(&mut datagram)).await.unwrap();
 }
 
 #[tokio::test]
