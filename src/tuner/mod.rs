@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
@@ -26,6 +27,7 @@ use crate::domain::{ChannelId, LineupChannel};
 use crate::formats::hdhomerun::Device;
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
+use crate::stream::{Tuning, ViewerInfo};
 
 pub use slots::{SlotError, SlotGuard, SlotUse, Slots};
 
@@ -55,6 +57,21 @@ pub trait Channels: Debug + Send + Sync {
     /// A few words for the client.
     fn join(&self, channel: ChannelId, client: IpAddr)
     -> Result<BoxStream<'static, Bytes>, String>;
+}
+
+impl Channels for Tuning {
+    fn join(
+        &self,
+        channel: ChannelId,
+        client: IpAddr,
+    ) -> Result<BoxStream<'static, Bytes>, String> {
+        let user_agent = "HDHomeRun control port".to_owned();
+        let who = ViewerInfo { addr: client, user_agent, via: "hdhomerun" };
+        match Self::join(self, channel, who) {
+            Ok(viewer) => Ok(viewer.boxed()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 /// How one of the ports is.
