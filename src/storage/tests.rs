@@ -1,5 +1,8 @@
 //! Storage with real files.
 
+mod killed;
+mod tables;
+
 use std::path::Path;
 
 use rusqlite::Connection;
