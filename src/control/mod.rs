@@ -1,6 +1,12 @@
 //! Use cases: the only place that changes anything.
+//!
+//! [`Control`] is the facade that `http` and `app` hold. What viewers need (lineup, guide, number
+//! to channel) is read from memory; everything that changes something goes to storage first and
+//! is published afterwards.
 
 pub mod audit;
+mod channels;
+mod error;
 pub mod guard;
 pub mod guide;
 pub mod incidents;
@@ -8,3 +14,24 @@ pub mod ledger;
 pub mod libraries;
 pub mod operate;
 pub mod operations;
+mod programming;
+mod service;
+mod streams;
+mod upkeep;
+
+pub use error::ControlError;
+pub use service::{
+    Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, NoContent, Options,
+    RestartAnswer,
+};
+
+use operations::Actor;
+
+/// An actor as it is written in logs and audit records.
+pub(crate) fn actor_name(actor: &Actor) -> String {
+    match actor {
+        Actor::Agent => "agent".to_owned(),
+        Actor::Person { name } => format!("person:{name}"),
+        Actor::System => "system".to_owned(),
+    }
+}

@@ -20,6 +20,7 @@ mod time;
 mod timeline;
 
 pub use audit::{AuditRecord, RecordKind};
+pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
 pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ViewerId};

@@ -34,6 +34,19 @@ impl Db {
         self.read("list media", move |c| list(c, &filter)).await
     }
 
+    /// All media, by id.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn all_media(&self) -> Result<Vec<Media>, StorageError> {
+        self.read("read all media", |c| {
+            c.prepare_cached("SELECT * FROM media ORDER BY id")?
+                .query_map([], read_media)?
+                .collect()
+        })
+        .await
+    }
+
     /// The media with these ids, in the order of the ids; what does not exist is left out.
     ///
     /// # Errors

@@ -143,6 +143,7 @@ impl Live {
             media,
             since: UtcMillis(self.since_ms),
             ring_bytes: self.ring.bytes(),
+            job: None,
         }
     }
 

@@ -39,7 +39,7 @@ use self::rendition::{Conforming, Renditions};
 use self::viewer::VIA_HLS;
 pub use self::viewer::{JoinError, Viewer, ViewerInfo, ViewerSession};
 use crate::domain::{
-    Channel, ChannelId, Fact, Media, MediaId, Profile, Timeline, UtcMillis, ViewerId,
+    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -98,6 +98,8 @@ pub struct ChannelState {
     pub since: UtcMillis,
     /// Bytes in its ring.
     pub ring_bytes: usize,
+    /// The conform it waits for, if one runs.
+    pub job: Option<JobBeat>,
 }
 
 /// Counted since the start of the server.
@@ -196,7 +198,7 @@ impl Conforming for Nobody {
 
     fn release(&self, _: ChannelId) {}
 
-    fn job(&self, _: ChannelId) -> Option<crate::domain::JobBeat> {
+    fn job(&self, _: ChannelId) -> Option<JobBeat> {
         None
     }
 
@@ -264,12 +266,12 @@ impl Tuning {
 
     /// How a channel is, or `None` when it does not run.
     pub fn state(&self, channel: ChannelId) -> Option<ChannelState> {
-        self.core.live(channel).map(|live| live.state())
+        self.core.live(channel).map(|live| self.core.state(&live))
     }
 
     /// How all running channels are.
     pub fn running(&self) -> Vec<ChannelState> {
-        self.core.lives().iter().map(|live| live.state()).collect()
+        self.core.lives().iter().map(|live| self.core.state(live)).collect()
     }
 
     /// What was counted.
@@ -389,6 +391,11 @@ impl Core {
             makers: Semaphore::new(2),
         });
         (Tuning { core: Arc::clone(&core) }, Steering { core })
+    }
+
+    /// How a running channel is, with the conform it waits for.
+    fn state(&self, live: &Live) -> ChannelState {
+        ChannelState { job: self.conforming.job(live.channel), ..live.state() }
     }
 
     /// Lets a viewer into a channel, starting it if it does not run.

@@ -1,0 +1,236 @@
+//! Use cases on channels and collections: check, store, plan, publish, in this order.
+
+use serde_json::json;
+
+use crate::domain::{
+    Channel, ChannelEdit, ChannelId, Collection, CollectionId, InvalidField, NewChannel, Profile,
+    RecordKind, Rules, Selector,
+};
+
+use super::error::ControlError;
+use super::operations::Actor;
+use super::programming::Replan;
+use super::{Control, actor_name};
+
+impl Control {
+    /// All channels by number, disabled ones included.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn channels(&self) -> Result<Vec<Channel>, ControlError> {
+        let mut channels =
+            self.db().list_channels().await.map_err(ControlError::storage("the channel list"))?;
+        channels.sort_by(|a, b| a.number.cmp(&b.number));
+        Ok(channels)
+    }
+
+    /// One channel.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn channel(&self, id: ChannelId) -> Result<Channel, ControlError> {
+        let found = self.db().find_channel(id).await.map_err(ControlError::storage("channel"))?;
+        found.ok_or_else(|| ControlError::NotFound { what: format!("channel {id}") })
+    }
+
+    /// Creates a channel, plans it and puts it on air.
+    ///
+    /// # Errors
+    /// When a field cannot be taken, the number is in use, or storage fails.
+    pub async fn create_channel(
+        &self,
+        actor: &Actor,
+        new: NewChannel,
+    ) -> Result<Channel, ControlError> {
+        let new = new.checked()?;
+        let profile = match &new.profile {
+            Some(name) => name.clone(),
+            None => self.default_profile().await?,
+        };
+        check_profile(&profile)?;
+        self.check_rules(&new.rules).await?;
+        let channel = self
+            .db()
+            .insert_channel(new, &profile)
+            .await
+            .map_err(ControlError::storage("the new channel"))?;
+        let body =
+            json!({"what": "channel_created", "channel": channel.id, "number": channel.number});
+        self.record_change(actor, body).await;
+        tracing::info!(
+            channel.id = %channel.id, actor = actor_name(actor),
+            "channel {} {} was created", channel.number, channel.name
+        );
+        self.refresh(Replan::Extend).await?;
+        Ok(channel)
+    }
+
+    /// Changes a channel; new rules apply from the end of the programme on air.
+    ///
+    /// # Errors
+    /// When it does not exist, a field cannot be taken, the number is in use, or storage fails.
+    pub async fn edit_channel(
+        &self,
+        actor: &Actor,
+        id: ChannelId,
+        edit: ChannelEdit,
+    ) -> Result<Channel, ControlError> {
+        let before = self.channel(id).await?;
+        let mut channel = before.clone();
+        if let Some(number) = edit.number {
+            channel.number = number;
+        }
+        if let Some(name) = edit.name {
+            channel.name = crate::domain::check_name(&name)?;
+        }
+        if let Some(group) = edit.group {
+            channel.group = Some(group.trim().to_owned()).filter(|g| !g.is_empty());
+        }
+        if let Some(logo) = edit.logo {
+            channel.logo = Some(logo.trim().to_owned()).filter(|l| !l.is_empty());
+        }
+        if let Some(enabled) = edit.enabled {
+            channel.enabled = enabled;
+        }
+        if let Some(profile) = edit.profile {
+            check_profile(&profile)?;
+            channel.profile = profile;
+        }
+        if let Some(rules) = edit.rules {
+            self.check_rules(&rules).await?;
+            channel.rules = rules;
+        }
+        if channel == before {
+            return Ok(channel);
+        }
+        self.db().update_channel(&channel).await.map_err(ControlError::storage("the channel"))?;
+        self.record_change(actor, json!({"what": "channel_edited", "channel": id})).await;
+        tracing::info!(channel.id = %id, actor = actor_name(actor), "channel {id} was edited");
+        let replan =
+            if channel.rules == before.rules { Replan::Extend } else { Replan::FromNext(vec![id]) };
+        self.refresh(replan).await?;
+        Ok(channel)
+    }
+
+    /// Deletes a channel and takes it off the air. Its id is never used again.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn delete_channel(&self, actor: &Actor, id: ChannelId) -> Result<(), ControlError> {
+        self.channel(id).await?;
+        self.db().delete_channel(id).await.map_err(ControlError::storage("the channel"))?;
+        self.record_change(actor, json!({"what": "channel_deleted", "channel": id})).await;
+        tracing::info!(channel.id = %id, actor = actor_name(actor), "channel {id} was deleted");
+        self.refresh(Replan::Extend).await
+    }
+
+    /// All collections.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn collections(&self) -> Result<Vec<Collection>, ControlError> {
+        self.db().list_collections().await.map_err(ControlError::storage("the collection list"))
+    }
+
+    /// Creates a collection.
+    ///
+    /// # Errors
+    /// When the name cannot be taken, a media item does not exist, or storage fails.
+    pub async fn create_collection(
+        &self,
+        actor: &Actor,
+        name: &str,
+        selector: Selector,
+    ) -> Result<Collection, ControlError> {
+        let name = crate::domain::check_name(name)?;
+        if let Selector::Manual { media } = &selector {
+            let found =
+                self.db().media_by_ids(media).await.map_err(ControlError::storage("the media"))?;
+            if let Some(lost) = media.iter().find(|id| !found.iter().any(|m| m.id == **id)) {
+                return Err(InvalidField::new(
+                    "selector.media",
+                    format!("media {lost} does not exist"),
+                    "use ids listed by /api/media",
+                )
+                .into());
+            }
+        }
+        let id = self
+            .db()
+            .insert_collection(&name, &selector)
+            .await
+            .map_err(ControlError::storage("the new collection"))?;
+        self.record_change(actor, json!({"what": "collection_created", "collection": id})).await;
+        Ok(Collection { id, name, selector })
+    }
+
+    /// Deletes a collection that no channel plays.
+    ///
+    /// # Errors
+    /// When it does not exist, a channel plays it, or storage fails.
+    pub async fn delete_collection(
+        &self,
+        actor: &Actor,
+        id: CollectionId,
+    ) -> Result<(), ControlError> {
+        let plays = |channel: &&Channel| channel.rules.items.iter().any(|i| i.collection == id);
+        if let Some(channel) = self.channels().await?.iter().find(plays) {
+            return Err(ControlError::Conflict {
+                field: "collection".to_owned(),
+                what: format!("channel {} plays collection {id}", channel.number),
+                fix: "change the channel first".to_owned(),
+            });
+        }
+        self.db().delete_collection(id).await.map_err(ControlError::storage("the collection"))?;
+        self.record_change(actor, json!({"what": "collection_deleted", "collection": id})).await;
+        Ok(())
+    }
+
+    /// Checks that every collection that rules name exists and that counts are at least 1.
+    async fn check_rules(&self, rules: &Rules) -> Result<(), ControlError> {
+        if rules.items.is_empty() {
+            return Ok(());
+        }
+        let known = self.collections().await?;
+        let mut wrong = Vec::new();
+        for (at, item) in rules.items.iter().enumerate() {
+            if !known.iter().any(|c| c.id == item.collection) {
+                wrong.push(InvalidField::new(
+                    format!("rules.items.{at}.collection"),
+                    format!("collection {} does not exist", item.collection),
+                    "use an id listed by /api/collections",
+                ));
+            }
+            if item.mode == (crate::domain::Mode::Multiple { count: 0 }) {
+                wrong.push(InvalidField::new(
+                    format!("rules.items.{at}.mode.count"),
+                    "0 is too small",
+                    "write 1 or more",
+                ));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong)) }
+    }
+
+    /// Writes a person's change to the audit log. A change that is stored already is not undone
+    /// when this fails; the failure is logged and shows in the audit log's health.
+    pub(super) async fn record_change(&self, actor: &Actor, body: serde_json::Value) {
+        let body = json!({"actor": actor_name(actor), "change": body});
+        if let Err(error) = self.operations().record(RecordKind::Change, None, body).await {
+            tracing::error!(error = %error, "a change could not be written to the audit log");
+        }
+    }
+}
+
+fn check_profile(name: &str) -> Result<(), ControlError> {
+    if Profile::named(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<String> = Profile::all().into_iter().map(|p| p.name).collect();
+    Err(InvalidField::new(
+        "profile",
+        format!("{name:?} is not a profile"),
+        format!("use one of {}", known.join(", ")),
+    )
+    .into())
+}

@@ -1,0 +1,438 @@
+//! Keeps every channel planned ahead, and stream, lineup and guide in step with the plan.
+//!
+//! One refresh at a time: read what is stored, decide with [`super::upkeep`], plan with
+//! `schedule`, store, then publish. Readers see the old state or the new one, never a mix.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::mpsc;
+
+use crate::domain::{
+    Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel, Media,
+    MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis, programme,
+};
+use crate::foundation::clock::SharedClock;
+use crate::schedule::{self, Catalogue, Cursor};
+use crate::storage::Db;
+use crate::stream::{OnAir, Steering};
+
+use super::error::ControlError;
+use super::guide::{Guide, GuideError};
+use super::operate::Timelines;
+use super::upkeep::{self, Reason, Upkeep};
+
+/// How long slots of the past are kept: more than the guide shows.
+pub(crate) const KEPT_MS: i64 = 26 * 3_600_000;
+
+/// What a refresh has to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replan {
+    /// Plan further where time has moved on.
+    Extend,
+    /// The rules of these channels changed.
+    FromNext(Vec<ChannelId>),
+    /// Media came or changed: plan every channel whose collections hold other media than before.
+    MediaChanged,
+}
+
+/// How far and for what is planned.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Days planned ahead, 1–14.
+    pub(crate) build_days: u32,
+}
+
+/// A channel as planned.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// The channel.
+    pub(crate) channel: Arc<Channel>,
+    /// What it plays when.
+    pub(crate) timeline: Timeline,
+    /// All media the timeline names.
+    pub(crate) media: Arc<HashMap<MediaId, Arc<Media>>>,
+}
+
+impl Planned {
+    /// The guide's entry for a slot.
+    pub(crate) fn programme(&self, slot: &Slot) -> Programme {
+        let media = slot.media.and_then(|id| self.media.get(&id)).map(Arc::as_ref);
+        programme(slot, media, &self.channel.name)
+    }
+}
+
+/// What everybody reads: all enabled channels, planned, at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    /// By id.
+    pub(crate) channels: BTreeMap<ChannelId, Planned>,
+    /// By number, for tuning.
+    pub(crate) by_number: HashMap<ChannelNumber, ChannelId>,
+    /// In order of number, for clients.
+    pub(crate) lineup: Arc<Vec<LineupChannel>>,
+    /// Why the last refresh failed, if it did: then nothing here may be handed out as complete.
+    pub(crate) failure: Option<String>,
+    /// Whether a refresh ever succeeded.
+    pub(crate) loaded: bool,
+}
+
+/// The state behind the guide, the lineup and the stream.
+#[derive(Debug)]
+pub(crate) struct Programming {
+    db: Db,
+    steering: Arc<Steering>,
+    clock: SharedClock,
+    settings: Settings,
+    facts: mpsc::Sender<Fact>,
+    board: ArcSwap<Board>,
+    guide: ArcSwapOption<Guide>,
+    turn: tokio::sync::Mutex<Published>,
+}
+
+/// What was handed to the stream last, so that a channel that is gone is withdrawn.
+#[derive(Debug, Default)]
+struct Published {
+    channels: HashMap<ChannelId, Option<bool>>,
+    collections: HashMap<CollectionId, Arc<Vec<MediaId>>>,
+}
+
+impl Programming {
+    pub(crate) fn new(
+        db: Db,
+        steering: Arc<Steering>,
+        clock: SharedClock,
+        settings: Settings,
+        facts: mpsc::Sender<Fact>,
+    ) -> Self {
+        Self {
+            db,
+            steering,
+            clock,
+            settings,
+            facts,
+            board: ArcSwap::default(),
+            guide: ArcSwapOption::empty(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// What is planned now. Memory only.
+    pub(crate) fn board(&self) -> Arc<Board> {
+        self.board.load_full()
+    }
+
+    /// The guide now; `None` without channels. Memory only.
+    pub(crate) fn guide(&self) -> Option<Arc<Guide>> {
+        self.guide.load_full()
+    }
+
+    /// Plans what is to be planned and publishes everything.
+    ///
+    /// # Errors
+    /// When storage fails; then what was published before stays, marked as failed.
+    pub(crate) async fn refresh(&self, replan: Replan) -> Result<(), ControlError> {
+        let mut published = self.turn.lock().await;
+        let result = self.refresh_in_turn(&replan, &mut published).await;
+        if let Err(error) = &result {
+            tracing::error!(error = %error, "the channels could not be planned");
+            let before = self.board.load();
+            self.board.store(Arc::new(Board {
+                channels: before.channels.clone(),
+                by_number: before.by_number.clone(),
+                lineup: Arc::clone(&before.lineup),
+                failure: Some(error.to_string()),
+                loaded: before.loaded,
+            }));
+        }
+        result
+    }
+
+    async fn refresh_in_turn(
+        &self,
+        replan: &Replan,
+        published: &mut Published,
+    ) -> Result<(), ControlError> {
+        let now = UtcMillis(self.clock.now_ms());
+        let failed = || ControlError::storage("the channel plan");
+        let channels = self.db.list_channels().await.map_err(failed())?;
+        let collections = self.db.list_collections().await.map_err(failed())?;
+        let media = self.all_media().await?;
+        let resolved = resolve(&collections, &media, now);
+        let mut board = Board { loaded: true, ..Board::default() };
+        for channel in channels.into_iter().filter(|channel| channel.enabled) {
+            let changed = match replan {
+                Replan::Extend => false,
+                Replan::FromNext(ids) => ids.contains(&channel.id),
+                Replan::MediaChanged => {
+                    plays_other_media(&channel, &resolved, &published.collections)
+                }
+            };
+            let reason = if changed { Reason::Changed } else { Reason::Extend };
+            let planned = self.plan_channel(channel, &media, &resolved, reason, now).await?;
+            board.by_number.insert(planned.channel.number.clone(), planned.channel.id);
+            board.channels.insert(planned.channel.id, planned);
+        }
+        board.lineup = Arc::new(lineup(&board));
+        published.collections = resolved;
+        self.publish(board, published, now).await;
+        Ok(())
+    }
+
+    /// Brings one channel's timeline up to date, in storage and in the returned value.
+    async fn plan_channel(
+        &self,
+        channel: Channel,
+        media: &HashMap<MediaId, Arc<Media>>,
+        resolved: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
+        reason: Reason,
+        now: UtcMillis,
+    ) -> Result<Planned, ControlError> {
+        let failed = || ControlError::storage("the channel plan");
+        let past = now.plus_ms(-KEPT_MS);
+        let until = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
+        let stored = self.db.load_timeline(channel.id, past).await.map_err(failed())?;
+        let catalogue = catalogue(&channel, media, resolved);
+        let has_content = !catalogue.media.is_empty();
+        let mut slots = stored;
+        let from = match upkeep::decide(&slots, has_content, reason, now, until) {
+            Upkeep::Keep => None,
+            Upkeep::Append { from } => Some(from),
+            Upkeep::Replace { from } => {
+                slots.retain(|slot| slot.start < from);
+                if slots.last().is_some_and(|slot| slot.stop < from) {
+                    slots.clear();
+                }
+                Some(from)
+            }
+            Upkeep::CutOffline { slot_start, from } => {
+                slots.retain(|slot| slot.start <= slot_start);
+                if let Some(slot) = slots.last_mut() {
+                    slot.stop = from;
+                }
+                Some(from)
+            }
+        };
+        if let Some(from) = from {
+            let cursor = self.db.load_cursor(channel.id).await.map_err(failed())?;
+            let cursor = read_cursor(channel.id, cursor).rewound(from);
+            let plan = schedule::plan(&channel.rules, &catalogue, cursor, from, until);
+            let keep_from = slots.last().map_or(from, |slot| slot.start.min(from));
+            slots.extend(plan.slots);
+            let changed: Vec<Slot> =
+                slots.iter().filter(|slot| slot.start >= keep_from).cloned().collect();
+            let cursor = serde_json::to_value(&plan.cursor).map_err(|error| {
+                ControlError::Failed { what: "the channel plan".to_owned(), source: error.into() }
+            })?;
+            self.db
+                .replace_timeline(channel.id, keep_from, changed, &cursor)
+                .await
+                .map_err(failed())?;
+            tracing::info!(
+                channel.id = %channel.id, slots = slots.len(),
+                "channel {} is planned from {from} to {until}", channel.number
+            );
+        }
+        let timeline = Timeline::new(slots).map_err(|error| ControlError::Failed {
+            what: format!("the timeline of channel {}", channel.number),
+            source: Box::new(error),
+        })?;
+        let named = timeline.slots().iter().filter_map(|slot| slot.media);
+        let media = named.filter_map(|id| Some((id, Arc::clone(media.get(&id)?)))).collect();
+        Ok(Planned { channel: Arc::new(channel), timeline, media: Arc::new(media) })
+    }
+
+    /// Puts other media in the place of `bad` on one channel, from now on; says how many slots
+    /// changed.
+    async fn replace(&self, id: ChannelId, bad: MediaId) -> Result<usize, ControlError> {
+        let changed = {
+            let _turn = self.turn.lock().await;
+            let now = UtcMillis(self.clock.now_ms());
+            let board = self.board();
+            let planned = board
+                .channels
+                .get(&id)
+                .ok_or_else(|| ControlError::NotFound { what: format!("channel {id} on air") })?;
+            let failed = || ControlError::storage("the channel plan");
+            let collections = self.db.list_collections().await.map_err(failed())?;
+            let media = self.all_media().await?;
+            let resolved = resolve(&collections, &media, now);
+            let catalogue = catalogue(&planned.channel, &media, &resolved);
+            let before = planned.timeline.slots();
+            let rules = &planned.channel.rules;
+            let slots = schedule::replace(&planned.timeline, rules, &catalogue, bad, now);
+            let changed = slots.iter().filter(|slot| !before.contains(slot)).count();
+            let first = slots.first().map_or(now, |slot| slot.start);
+            let cursor = self.db.load_cursor(id).await.map_err(failed())?;
+            let cursor = cursor.unwrap_or(serde_json::Value::Null);
+            self.db.replace_timeline(id, first, slots, &cursor).await.map_err(failed())?;
+            changed
+        };
+        self.refresh(Replan::Extend).await?;
+        Ok(changed)
+    }
+
+    async fn all_media(&self) -> Result<HashMap<MediaId, Arc<Media>>, ControlError> {
+        let all = self.db.all_media().await.map_err(ControlError::storage("the media list"))?;
+        Ok(all.into_iter().map(|media| (media.id, Arc::new(media))).collect())
+    }
+
+    /// Hands the board to the stream, builds the guide, then lets readers see both.
+    async fn publish(&self, board: Board, published: &mut Published, now: UtcMillis) {
+        for planned in board.channels.values() {
+            let Some(profile) = Profile::named(&planned.channel.profile) else {
+                tracing::error!(
+                    channel.id = %planned.channel.id,
+                    "channel {} names the unknown profile {}",
+                    planned.channel.number, planned.channel.profile
+                );
+                continue;
+            };
+            self.steering.publish(OnAir {
+                channel: Arc::clone(&planned.channel),
+                profile,
+                timeline: planned.timeline.clone(),
+                media: Arc::clone(&planned.media),
+            });
+            let content = planned.timeline.at(now).map(|slot| slot.kind == SlotKind::Programme);
+            let before = published.channels.insert(planned.channel.id, content);
+            if before != Some(content) {
+                let has_content = content.unwrap_or(false);
+                let fact = Fact::Content { channel: planned.channel.id, has_content, at: now };
+                if self.facts.send(fact).await.is_err() {
+                    tracing::debug!("nobody takes facts any more");
+                }
+            }
+        }
+        let gone: Vec<ChannelId> = published
+            .channels
+            .keys()
+            .copied()
+            .filter(|id| !board.channels.contains_key(id))
+            .collect();
+        for id in gone {
+            published.channels.remove(&id);
+            self.steering.withdraw(id);
+        }
+        let board = Arc::new(board);
+        let until = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
+        let read = Arc::clone(&board);
+        let built = tokio::task::spawn_blocking(move || {
+            let programmes = |channel: &LineupChannel| {
+                let Some(planned) = read.channels.get(&channel.id) else { return Vec::new() };
+                planned.timeline.slots().iter().map(|slot| planned.programme(slot)).collect()
+            };
+            Guide::build(&read.lineup, programmes, now, until)
+        });
+        match built.await {
+            Ok(Ok(guide)) => self.guide.store(Some(Arc::new(guide))),
+            Ok(Err(GuideError::NoChannels)) => self.guide.store(None),
+            Err(error) => tracing::error!(error = %error, "the guide could not be built"),
+        }
+        self.board.store(board);
+    }
+}
+
+#[async_trait::async_trait]
+impl Timelines for Programming {
+    async fn skip(&self, channel: ChannelId, media: MediaId) -> Result<usize, String> {
+        self.replace(channel, media).await.map_err(|error| error.to_string())
+    }
+
+    fn has_channel(&self, channel: ChannelId) -> bool {
+        self.board.load().channels.contains_key(&channel)
+    }
+
+    fn media(&self, media: MediaId) -> Option<Arc<Media>> {
+        self.board.load().channels.values().find_map(|planned| planned.media.get(&media).cloned())
+    }
+
+    fn now_and_next(&self, channel: ChannelId, at: UtcMillis) -> Vec<Slot> {
+        let board = self.board.load();
+        let Some(planned) = board.channels.get(&channel) else { return Vec::new() };
+        let Some(index) = planned.timeline.index_at(at) else { return Vec::new() };
+        planned.timeline.slots().iter().skip(index).take(2).cloned().collect()
+    }
+
+    fn channels_with(&self, media: MediaId, from: UtcMillis, to: UtcMillis) -> Vec<ChannelId> {
+        let board = self.board.load();
+        let first = |planned: &Planned| {
+            let slots = planned.timeline.between(from, to).iter();
+            slots.filter(|slot| slot.media == Some(media)).map(|slot| slot.start).next()
+        };
+        let mut found: Vec<(UtcMillis, ChannelId)> =
+            board.channels.iter().filter_map(|(id, p)| Some((first(p)?, *id))).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// What each collection holds now, playable media only.
+fn resolve(
+    collections: &[Collection],
+    media: &HashMap<MediaId, Arc<Media>>,
+    now: UtcMillis,
+) -> HashMap<CollectionId, Arc<Vec<MediaId>>> {
+    let mut all: Vec<Arc<Media>> = media.values().cloned().collect();
+    all.sort_by_key(|media| media.id);
+    let ids = |c: &Collection| (c.id, Arc::new(schedule::resolve(&c.selector, &all, now)));
+    collections.iter().map(ids).collect()
+}
+
+/// The part of the library that a channel's rules reach.
+fn catalogue(
+    channel: &Channel,
+    media: &HashMap<MediaId, Arc<Media>>,
+    resolved: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
+) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for item in &channel.rules.items {
+        let Some(ids) = resolved.get(&item.collection) else { continue };
+        for id in ids.iter() {
+            if let Some(media) = media.get(id) {
+                catalogue.media.insert(*id, Arc::clone(media));
+            }
+        }
+        catalogue.collections.insert(item.collection, Arc::clone(ids));
+    }
+    catalogue
+}
+
+/// Whether a channel's collections hold other media than at the last refresh.
+fn plays_other_media(
+    channel: &Channel,
+    now: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
+    before: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
+) -> bool {
+    channel.rules.items.iter().any(|item| now.get(&item.collection) != before.get(&item.collection))
+}
+
+/// A stored cursor; one that cannot be read begins anew, which is logged.
+fn read_cursor(channel: ChannelId, stored: Option<serde_json::Value>) -> Cursor {
+    let Some(value) = stored.filter(|value| !value.is_null()) else { return Cursor::default() };
+    match serde_json::from_value(value) {
+        Ok(cursor) => cursor,
+        Err(error) => {
+            tracing::warn!(
+                channel.id = %channel, error = %error,
+                "the stored position of channel {channel} cannot be read; it begins anew"
+            );
+            Cursor::default()
+        }
+    }
+}
+
+/// What clients are offered, in order of number.
+fn lineup(board: &Board) -> Vec<LineupChannel> {
+    let mut lineup: Vec<LineupChannel> = board
+        .channels
+        .values()
+        .filter_map(|planned| {
+            let profile = Profile::named(&planned.channel.profile)?;
+            Some(LineupChannel::new(&planned.channel, &profile))
+        })
+        .collect();
+    lineup.sort_by(|a, b| a.number.cmp(&b.number));
+    lineup
+}
