@@ -7,6 +7,20 @@ const PREFIX: &str = "EXSTREAMTV_";
 /// Variables that the command line reads; they are no configuration keys.
 const COMMAND_LINE: &[&str] = &["EXSTREAMTV_DATA_DIR", "EXSTREAMTV_CONFIG"];
 
+/// The variables of this process that begin with `EXSTREAMTV_`.
+///
+/// [`std::env::vars`] would panic at a variable of anybody's that is not Unicode; here only ours
+/// are read, and such a value is shown with replacement characters when it is refused.
+pub fn environment() -> Vec<(String, String)> {
+    let ours = |name: &str| name.to_ascii_uppercase().starts_with(PREFIX);
+    std::env::vars_os()
+        // reason: a name that is not Unicode is none of ours.
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| ours(name))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .collect()
+}
+
 /// A variable that names a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {

@@ -33,6 +33,7 @@ pub mod streaming;
 #[cfg(test)]
 mod tests;
 
+pub use env::environment;
 pub use load::{Loaded, load};
 pub use set::{SetError, set};
 

@@ -20,8 +20,6 @@ pub struct Config {
     pub cache_gb: u32,
     /// Minutes that media is prepared before it is on air; 0 prepares only what is watched.
     pub ahead_minutes: u32,
-    /// Segments (4 s each) in an HLS playlist.
-    pub hls_window_segments: u32,
 }
 
 impl Default for Config {
@@ -33,7 +31,6 @@ impl Default for Config {
             cache_directory: None,
             cache_gb: 20,
             ahead_minutes: 120,
-            hls_window_segments: 8,
         }
     }
 }
@@ -57,11 +54,6 @@ impl Config {
             cache_directory: keys.optional("cache_directory", "a folder", path),
             cache_gb: keys.number("cache_gb", 1..=100_000, default.cache_gb),
             ahead_minutes: keys.number("ahead_minutes", 0..=1_440, default.ahead_minutes),
-            hls_window_segments: keys.number(
-                "hls_window_segments",
-                4..=60,
-                default.hls_window_segments,
-            ),
         }
     }
 }

@@ -1,15 +1,13 @@
-//! The database: opening, reading, writing, backup, closing.
+//! The database: opening, reading, writing, closing.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Transaction};
 
-use super::readers::{Readers, open_reader};
+use super::readers::Readers;
 use super::writer::Writer;
 use super::{StorageError, migrate};
 use crate::foundation::files;
@@ -20,7 +18,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The database. Cheap to clone; all clones share one writer thread and one pool of readers.
 #[derive(Debug, Clone)]
 pub struct Db {
-    path: Arc<Path>,
+    pub(super) path: Arc<Path>,
     writer: Writer,
     readers: Arc<Readers>,
 }
@@ -36,7 +34,7 @@ impl Db {
     /// later version; neither is touched.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let mut connection = connect(path)?;
-        let change = migrate::up_to_date(&mut connection)?;
+        let change = migrate::up_to_date(&mut connection, path)?;
         if change.from != change.to {
             tracing::info!(
                 schema.from = change.from,
@@ -94,23 +92,6 @@ impl Db {
         self.readers.run(op, f).await
     }
 
-    /// Writes a copy of the committed state of this moment to `to`, while reading and writing go
-    /// on; replaces `to` only when the copy is whole and on the disk.
-    ///
-    /// The copy is one self-contained file. A later [`Self::open`] takes it as it is.
-    ///
-    /// # Errors
-    /// When it cannot be written or does not pass SQLite's check; `to` is as it was then.
-    pub async fn backup(&self, to: &Path) -> Result<(), StorageError> {
-        let (from, to) = (Arc::clone(&self.path), to.to_owned());
-        let copied = tokio::task::spawn_blocking(move || copy_database(&from, &to)).await;
-        let result = copied.unwrap_or(Err(StorageError::Panicked { op: "backup" }));
-        if let Err(error) = &result {
-            error.log("backup");
-        }
-        result
-    }
-
     /// Does what is queued, then closes the database; later calls on clones get
     /// [`StorageError::Closed`].
     ///
@@ -155,7 +136,7 @@ pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
 /// Creates an empty file that only its owner may read, because keys' hashes are kept in it.
 ///
 /// SQLite gives its companions (`-wal`, `-shm`) the same permissions.
-fn create_private(path: &Path) -> Result<(), StorageError> {
+pub(super) fn create_private(path: &Path) -> Result<(), StorageError> {
     match files::create_private(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -163,48 +144,15 @@ fn create_private(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// SQLite's own check of the whole file, without the indexes' contents.
-fn check(connection: &Connection) -> Result<(), StorageError> {
+/// SQLite's own check of the whole file, without the indexes' contents: 50 ms for 20 MB.
+pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
     let read = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     let said = read.map_err(|e| StorageError::of("check the database", e))?;
     if said == "ok" { Ok(()) } else { Err(StorageError::Corrupt { what: said }) }
 }
 
-/// Copies the database at `from` beside `to`, checks the copy and puts it in place.
-fn copy_database(from: &Path, to: &Path) -> Result<(), StorageError> {
-    let part = files::part_of(to);
-    remove_if_there(&part)?;
-    create_private(&part)?;
-    let source = open_reader(from)?;
-    let copy = || -> rusqlite::Result<Connection> {
-        let mut target = Connection::open(&part)?;
-        let backup = Backup::new(&source, &mut target)?;
-        // All pages in one step: a read transaction holds one state for the copy, while with
-        // several steps every write would make it start again.
-        while backup.step(-1)? != StepResult::Done {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        drop(backup);
-        // Without the log's companions, the copy is one file.
-        target.pragma_update(None, "journal_mode", "DELETE")?;
-        Ok(target)
-    };
-    let target = copy().map_err(|e| StorageError::of("backup", e))?;
-    check(&target)?;
-    target.close().map_err(|(_, e)| StorageError::of("backup", e))?;
-    files::put_in_place(&part, to).map_err(file_error("put the backup in place", to))
-}
-
-fn remove_if_there(path: &Path) -> Result<(), StorageError> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            Err(file_error("remove an unfinished backup", path)(e))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn file_error(op: &'static str, path: &Path) -> impl Fn(io::Error) -> StorageError {
+/// Says which file it was about.
+pub(super) fn file_error(op: &'static str, path: &Path) -> impl Fn(io::Error) -> StorageError {
     let path = path.to_owned();
     move |source| StorageError::File { op, path: path.clone(), source }
 }

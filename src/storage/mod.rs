@@ -13,6 +13,7 @@
 //! cache, and what the tune path needs is kept in memory by `control`.
 
 pub mod audit;
+mod backups;
 mod channels;
 mod collections;
 mod columns;
