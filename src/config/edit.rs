@@ -1,6 +1,6 @@
 //! Changes one key in the text of a YAML file in block style. PURE.
 //!
-//! Knows as much of YAML as configuration files use, and no more: [`super::set`] checks what comes
+//! Knows as much of YAML as configuration files use, and no more: [`super::set()`] checks what comes
 //! out before it is used.
 
 use serde_yaml::Value;

@@ -7,7 +7,7 @@
 //!
 //! Precedence: defaults, then the file, then `EXSTREAMTV_SECTION__KEY`, then the command line
 //! (which `cli` applies). `config.example.yaml` holds every key with its default; a test keeps it
-//! equal to the code. [`set`] writes a single key and leaves the rest of the file as it is.
+//! equal to the code. [`set()`] writes a single key and leaves the rest of the file as it is.
 //!
 //! Deliberately absent: includes, `${VAR}` expansion, reloading. Secrets that should not be in
 //! the file come from the environment.

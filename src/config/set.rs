@@ -38,7 +38,7 @@ pub enum SetError {
 /// fsynced and renamed. Blocks for as long as another writer holds the lock: milliseconds.
 ///
 /// # Errors
-/// [`SetError::Invalid`] for a key or value that [`super::load`] would not take, and for a layout
+/// [`SetError::Invalid`] for a key or value that [`super::load()`] would not take, and for a layout
 /// that cannot be edited in place.
 pub fn set(path: &Path, key: &str, value: &Value) -> Result<(), SetError> {
     let failed = |source| SetError::File { path: path.to_owned(), source };

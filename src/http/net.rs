@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Version};
 
 use crate::domain::InvalidField;
 
-/// Both ends of a TCP connection; put into every request by [`super::serve`].
+/// Both ends of a TCP connection; put into every request by [`super::serve()`].
 #[derive(Debug, Clone, Copy)]
 pub struct Connection {
     /// The other end.

@@ -1,6 +1,6 @@
 //! MPEG transport streams: taken apart into access units, and put together in units.
 //!
-//! [`demux`] reads what ffmpeg writes; [`unit`] writes what clients read; [`check`] judges it.
+//! [`demux`] reads what ffmpeg writes; [`mod@unit`] writes what clients read; [`mod@check`] judges it.
 //! Everything is a pure function of bytes and ticks (90 kHz, counted from the Unix epoch as `i64`;
 //! only the packets themselves carry them modulo 2³³).
 //!
