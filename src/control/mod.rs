@@ -19,6 +19,8 @@ mod service;
 mod streams;
 mod upkeep;
 
+pub use crate::storage::audit::{AuditFilter, ChainStatus};
+pub use crate::storage::incidents::IncidentFilter;
 pub use error::ControlError;
 pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, NoContent, Options,

@@ -19,7 +19,7 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{AUTHORIZATION, COOKIE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -29,7 +29,7 @@ use crate::foundation::clock::SharedClock;
 use crate::foundation::secrets::{Secret, matches};
 
 use super::error::ApiError;
-use super::net::{Client, IpRange};
+use super::net::Client;
 
 /// Name of the cookie that holds a login.
 pub const COOKIE_NAME: &str = "exstreamtv_login";
@@ -57,10 +57,11 @@ pub struct Policy {
     pub api_key_required: bool,
     /// A token good for streams, playlist and guide only.
     pub access_token: Option<Secret>,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpRange>,
     /// How long a login lasts.
     pub session: Duration,
+    /// Whether a proxy may stand in front on this very machine, so that a loopback peer proves
+    /// nothing even when no header tells of it.
+    pub proxied: bool,
 }
 
 /// Looks a presented key up and says its name.
@@ -170,7 +171,7 @@ impl Gate {
             })?;
             return Ok(Caller { name: Some(name), token: Some(token) });
         }
-        if client.local {
+        if client.local && !self.inner.policy.proxied {
             return Ok(Caller { name: Some("local".to_owned()), token: None });
         }
         Err(if door == Door::Stream {
@@ -283,6 +284,9 @@ pub async fn guard(door: Door, gate: Gate, mut request: Request, next: Next) -> 
         Some(client) => client.clone(),
         None => return ApiError::unauthorized("the connection is not known").into_response(),
     };
+    // What browsers ask before they ask carries no token and gets no content.
+    let preflight = door == Door::Stream && request.method() == Method::OPTIONS;
+    let door = if preflight { Door::Public } else { door };
     match gate.admit(door, &client, request.headers(), request.uri().query()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
@@ -301,7 +305,7 @@ pub async fn guard(door: Door, gate: Gate, mut request: Request, next: Next) -> 
 fn wants_page(request: &Request) -> bool {
     let accept = request.headers().get("accept").and_then(|value| value.to_str().ok());
     let path = request.uri().path();
-    request.method() == axum::http::Method::GET
+    request.method() == Method::GET
         && !path.starts_with("/api/")
         && !path.starts_with("/iptv/")
         && accept.is_some_and(|accept| accept.contains("text/html"))
@@ -389,6 +393,15 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_proxy_on_this_machine_nobody_is_local() {
+        let policy = Policy { proxied: true, ..Policy::default() };
+        let gate = Gate::new(policy, keys(), ManualClock::at(0));
+        let here = ("host", "127.0.0.1:8411");
+        assert!(ask(&gate, Door::Private, "127.0.0.1:5", &[here], "").is_err());
+        assert!(ask(&gate, Door::Private, "127.0.0.1:5", &[here, KEY], "").is_ok());
+    }
+
+    #[test]
     fn only_a_good_token_is_repeated() {
         let token = |query| ask(&gate(false), Door::Stream, STRANGER, &[], query).unwrap().token;
         assert_eq!(token("access_token=view").as_deref(), Some("view"));
@@ -456,7 +469,7 @@ mod tests {
             api_key_required,
             access_token: Some(Secret::new("view")),
             session: Duration::from_secs(60),
-            ..Policy::default()
+            proxied: false,
         };
         Gate::new(policy, keys(), ManualClock::at(0))
     }

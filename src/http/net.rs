@@ -60,7 +60,7 @@ impl FromStr for IpRange {
     fn from_str(text: &str) -> Result<Self, InvalidField> {
         let invalid = || {
             let problem = format!("{text:?} is not an address or a range");
-            InvalidField::new("server.trusted_proxies", problem, "write 10.0.0.5 or 10.0.0.0/8")
+            InvalidField::new("security.trusted_proxies", problem, "write 10.0.0.5 or 10.0.0.0/8")
         };
         let (base, prefix) = match text.split_once('/') {
             Some((base, prefix)) => (base, Some(prefix)),

@@ -33,6 +33,8 @@ const HEAD_WITHIN: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(5);
 /// Connections at once; more wait in the listen queue until one ends.
 const CONNECTIONS: usize = 4_096;
+/// What is held for a connection beside the kernel's buffer; a slow viewer waits in the ring.
+const BUFFER: usize = 64 * 1024;
 /// Send buffer asked of the kernel, in bytes: half a second at 4 Mbit/s.
 const SEND_BUFFER: usize = 256 * 1024;
 
@@ -113,6 +115,7 @@ async fn serve_one(socket: TcpStream, connection: Connection, router: Router, st
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(BUFFER)
         .serve_connection(io, TowerToHyperService::new(router));
     tokio::pin!(served);
     let ended = tokio::select! {

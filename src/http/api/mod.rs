@@ -1,0 +1,70 @@
+//! The JSON API under `/api`, one file a subject.
+//!
+//! Views are types of their own, never storage rows: what clients see does not change because a
+//! table does. Instants are RFC 3339 in UTC.
+
+pub mod agent;
+pub mod channel_view;
+pub mod channels;
+pub mod collections;
+pub mod health;
+pub mod libraries;
+pub mod media;
+
+use crate::control::ControlError;
+use crate::domain::UtcMillis;
+
+use super::error::ApiError;
+use axum::http::StatusCode;
+use serde_json::json;
+
+/// An instant as clients read it.
+pub(super) fn stamp(at: UtcMillis) -> String {
+    at.to_string()
+}
+
+/// A number of the query within its limits.
+///
+/// # Errors
+/// 422 that names the limits.
+pub(super) fn within(
+    field: &str,
+    value: Option<i64>,
+    default: i64,
+    limits: std::ops::RangeInclusive<i64>,
+) -> Result<i64, ApiError> {
+    let value = value.unwrap_or(default);
+    if limits.contains(&value) {
+        return Ok(value);
+    }
+    let (least, most) = (*limits.start(), *limits.end());
+    let msg = format!("{value} is outside the limits");
+    let fix = format!("use {least} to {most}");
+    Err(ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "out_of_range",
+        &["query", field],
+        msg,
+        fix,
+    )
+    .with_limit(json!({"min": least, "max": most})))
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Invalid(fields) => Self::invalid("body", fields),
+            ControlError::NotFound { what } => Self::not_found(&what),
+            ControlError::Conflict { field, what, fix } => {
+                Self::new(StatusCode::CONFLICT, "conflict", &["body", &field], what, fix)
+            }
+            ControlError::Denied { reason, checks } => {
+                let fix = "wait, or send `override_reason` with the reason why it must be done now";
+                Self::new(StatusCode::CONFLICT, "denied", &["server", "guard"], reason, fix)
+                    .with_limit(json!(checks))
+            }
+            ControlError::Unavailable { what, reason } => Self::unavailable(&what, &reason),
+            ControlError::Failed { what, source } => Self::internal(&what, source.as_ref()),
+        }
+    }
+}

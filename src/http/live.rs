@@ -1,0 +1,297 @@
+//! Live streams: one endless body a viewer, and HLS made of the same bytes.
+//!
+//! Asking is free: HEAD and OPTIONS answer with the right type and start nothing. A `Range` on an
+//! endless stream means nothing, so it is answered with 200 like any other request. Videos are
+//! never compressed, and streams end when the server stops.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State as Has;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt};
+
+use crate::domain::{Channel, ChannelNumber};
+use crate::foundation::stop::Stop;
+use crate::stream::{JoinError, SegmentError};
+
+use super::auth::Caller;
+use super::error::{ApiError, Problem};
+use super::extract::Path;
+use super::state::{State, Watcher};
+
+const TS: &str = "video/mp2t";
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+
+/// What a channel's file name asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `7.ts`
+    Ts,
+    /// `7.m3u8`
+    Hls,
+}
+
+/// Documents the two addresses that share one route (a parameter fills its whole segment).
+#[utoipa::path(get, path = "/iptv/channel/{number}.ts", tag = "streams", operation_id = "streams_ts",
+    params(("number" = String, Path, description = "Channel number such as 7 or 5.1"),
+           ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
+    extensions(("x-endless" = json!(true))),
+    responses(
+        (status = 200, description = "An endless MPEG transport stream, joined in progress", content_type = "video/mp2t", body = [u8]),
+        (status = 401, description = "No valid access token", body = Problem),
+        (status = 404, description = "No such channel", body = Problem),
+        (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
+pub fn ts_document() {}
+
+/// See [`ts_document`].
+#[utoipa::path(get, path = "/iptv/channel/{number}.m3u8", tag = "streams", operation_id = "streams_hls",
+    params(("number" = String, Path, description = "Channel number such as 7 or 5.1"),
+           ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
+    responses(
+        (status = 200, description = "A live HLS playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+        (status = 401, description = "No valid access token", body = Problem),
+        (status = 404, description = "No such channel", body = Problem),
+        (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
+pub fn hls_document() {}
+
+/// Streams a channel, or gives its HLS playlist.
+pub async fn watch(
+    Has(state): Has<State>,
+    watcher: Watcher,
+    caller: Caller,
+    Path(file): Path<String>,
+) -> Result<Response, ApiError> {
+    let (channel, kind) = named(&state, &file)?;
+    match kind {
+        Kind::Ts => {
+            let viewer = state.control.tuning().join(channel.id, watcher.via("ts"));
+            let viewer = viewer.map_err(|error| cannot_join(&channel, error))?;
+            Ok(endless(viewer, &state.stop, ()))
+        }
+        Kind::Hls => {
+            let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"));
+            let playlist = playlist.map_err(|error| cannot_join(&channel, error))?;
+            let text = place(&playlist, &channel.number, caller.token.as_deref());
+            Ok((headers(PLAYLIST), text).into_response())
+        }
+    }
+}
+
+/// Says what a channel's address would answer with, and starts nothing.
+pub async fn ask(Has(state): Has<State>, Path(file): Path<String>) -> Result<Response, ApiError> {
+    let (_, kind) = named(&state, &file)?;
+    Ok(headers(if kind == Kind::Ts { TS } else { PLAYLIST }).into_response())
+}
+
+/// Answers what a browser asks before it lets a foreign page's player read the stream.
+pub async fn preflight() -> Response {
+    let mut headers = headers(TS);
+    headers.remove(CONTENT_TYPE);
+    let allowed = HeaderValue::from_static("Range, Content-Range, Content-Type");
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+    headers.into_response()
+}
+
+/// One HLS segment; its bytes never change.
+#[utoipa::path(get, path = "", tag = "streams",
+    params(("number" = String, Path, description = "Channel number"),
+           ("file" = String, Path, description = "`{n}.ts` as listed in the playlist"),
+           ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
+    responses(
+        (status = 200, description = "The segment", content_type = "video/mp2t", body = [u8]),
+        (status = 401, description = "No valid access token", body = Problem),
+        (status = 404, description = "No such channel, or not in the window", body = Problem),
+        (status = 503, description = "The media is not ready yet", body = Problem)))]
+pub async fn segment(
+    Has(state): Has<State>,
+    Path((number, file)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let channel = numbered(&state, &number)?;
+    let n = file.strip_suffix(".ts").and_then(|n| n.parse::<i64>().ok());
+    let n = n.ok_or_else(|| ApiError::not_found(&format!("segment {file:?}")))?;
+    let bytes = state.control.tuning().segment(channel.id, n).await;
+    let bytes = bytes.map_err(|error| no_segment(&channel, n, error))?;
+    let mut headers = headers(TS);
+    let cached = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(CACHE_CONTROL, cached);
+    Ok((headers, bytes).into_response())
+}
+
+/// The body of a viewer: ends with the viewer or with the server; `held` is dropped with it.
+pub(super) fn endless<V, H>(viewer: V, stop: &Stop, held: H) -> Response
+where
+    V: Stream<Item = Bytes> + Send + 'static,
+    H: Send + 'static,
+{
+    let stop = stop.clone();
+    let ended = async move { stop.requested().await };
+    let blocks = viewer.take_until(Box::pin(ended)).map(move |block| {
+        let _held = &held;
+        Ok::<_, Infallible>(block)
+    });
+    (headers(TS), Body::from_stream(blocks)).into_response()
+}
+
+/// The headers of every live answer.
+pub(super) fn headers(kind: &'static str) -> HeaderMap {
+    let fixed = [
+        (CONTENT_TYPE, kind),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"),
+        (CACHE_CONTROL, "no-cache, no-store, must-revalidate, private"),
+        (CONNECTION, "keep-alive"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ];
+    fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+}
+
+/// The channel on offer under a number; memory only.
+///
+/// # Errors
+/// 404 when there is none, 503 while nobody can know.
+pub(super) fn numbered(state: &State, number: &str) -> Result<std::sync::Arc<Channel>, ApiError> {
+    let parsed = number.parse::<ChannelNumber>().ok(); // reason: what is no number is no channel
+    let found = parsed.and_then(|number| state.control.channel_by_number(&number));
+    if let Some(channel) = found.filter(|channel| channel.enabled) {
+        return Ok(channel);
+    }
+    state.control.lineup().map_err(|none| ApiError::unavailable("the line-up", &none.reason))?;
+    let shown: String = number.chars().take(40).collect();
+    Err(ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        &["path", "number"],
+        format!("channel {shown:?} does not exist or is off"),
+        "take an address from /iptv/channels.m3u",
+    ))
+}
+
+fn named(state: &State, file: &str) -> Result<(std::sync::Arc<Channel>, Kind), ApiError> {
+    let (number, kind) = split_name(file).ok_or_else(|| {
+        let fix = "write {number}.ts for a stream or {number}.m3u8 for HLS";
+        let msg = format!("{file:?} is neither .ts nor .m3u8");
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", &["path", "file"], msg, fix)
+    })?;
+    Ok((numbered(state, number)?, kind))
+}
+
+/// `5.1.ts` is channel 5.1 as a stream.
+fn split_name(file: &str) -> Option<(&str, Kind)> {
+    let (number, extension) = file.rsplit_once('.')?;
+    match extension {
+        "ts" => Some((number, Kind::Ts)),
+        "m3u8" => Some((number, Kind::Hls)),
+        _ => None,
+    }
+}
+
+/// Gives the segments of a playlist their addresses, relative to the playlist's own.
+fn place(playlist: &str, number: &ChannelNumber, token: Option<&str>) -> String {
+    let query = token.map_or_else(String::new, |token| {
+        let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        format!("?access_token={token}")
+    });
+    let mut text = String::with_capacity(playlist.len() + 400);
+    for line in playlist.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            text.push_str(line);
+        } else {
+            let name = line.rsplit('/').next().unwrap_or(line);
+            text.push_str(&format!("../hls/{number}/{name}{query}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Why a viewer cannot be let in.
+pub(super) fn cannot_join(channel: &Channel, error: JoinError) -> ApiError {
+    let number = &channel.number;
+    match error {
+        JoinError::NotOnAir => {
+            ApiError::unavailable(&format!("channel {number}"), "it is not on air yet")
+        }
+        JoinError::Full { limit } => {
+            let fix = "wait until someone leaves, or raise streaming.viewers_per_channel";
+            let msg = format!("channel {number} has all the viewers it may have");
+            ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_viewers",
+                &["server"],
+                msg,
+                fix,
+            )
+            .with_limit(limit)
+        }
+        JoinError::Stopping => {
+            ApiError::unavailable(&format!("channel {number}"), "the server is stopping")
+        }
+    }
+}
+
+fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
+    let number = &channel.number;
+    match error {
+        SegmentError::NotOnAir => {
+            ApiError::unavailable(&format!("channel {number}"), "it is not on air yet")
+        }
+        SegmentError::Outside { first, last } => {
+            let msg = format!("segment {n} of channel {number} is not in the window");
+            let fix = format!("read the playlist again; it lists {first} to {last}");
+            ApiError::new(StatusCode::NOT_FOUND, "not_found", &["path", "file"], msg, fix)
+        }
+        SegmentError::NotReady => {
+            ApiError::unavailable(&format!("segment {n} of channel {number}"), "it is not made yet")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[test]
+    fn a_file_name_is_a_number_and_a_kind() {
+        assert_eq!(split_name("7.ts"), Some(("7", Kind::Ts)));
+        assert_eq!(split_name("5.1.m3u8"), Some(("5.1", Kind::Hls)));
+        assert_eq!(split_name("5.1"), None);
+        assert_eq!(split_name("ts"), None);
+    }
+
+    #[test]
+    fn segments_get_their_address_and_the_token() {
+        let number: ChannelNumber = "5.1".parse().unwrap();
+        let playlist = "#EXTM3U\n#EXTINF:4.0,\n100.ts\n#EXTINF:4.0,\n/x/101.ts\n";
+        let expected =
+            "#EXTM3U\n#EXTINF:4.0,\n../hls/5.1/100.ts\n#EXTINF:4.0,\n../hls/5.1/101.ts\n";
+        assert_eq!(place(playlist, &number, None), expected);
+        assert!(place(playlist, &number, Some("a&b")).contains("/100.ts?access_token=a%26b\n"));
+    }
+
+    #[tokio::test]
+    async fn an_endless_stream_ends_with_the_server_and_lets_go() {
+        let stop = Stop::new();
+        let held = std::sync::Arc::new(());
+        let block = Bytes::from_static(&[0x47; 188]);
+        let viewer = stream::iter([block.clone()]).chain(stream::pending());
+        let response = endless(viewer, &stop, std::sync::Arc::clone(&held));
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()[CONTENT_TYPE], TS);
+        let mut body = response.into_body().into_data_stream();
+        assert_eq!(body.next().await.unwrap().unwrap(), block);
+        stop.request();
+        assert!(body.next().await.is_none());
+        drop(body);
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    }
+}

@@ -1,0 +1,223 @@
+//! The numbers of the server for Prometheus (`OpenMetrics` text).
+//!
+//! Values are read when they are asked for; nothing is counted here but the requests themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use axum::extract::{Request, State as Has};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::error::{ApiError, Problem};
+use super::state::State;
+
+/// Requests answered so far, by class of status.
+#[derive(Debug, Default)]
+pub struct Requests {
+    answered: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Requests {
+    fn count(&self, status: u16) {
+        let class = match status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        *answered.entry(class).or_default() += 1;
+    }
+
+    fn read(&self) -> Vec<(&'static str, u64)> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.iter().map(|(class, count)| (*class, *count)).collect()
+    }
+}
+
+/// Counts answers, and logs them for those who look closely; never the query, it may hold a token.
+pub async fn count(Has(state): Has<State>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun = tokio::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
+    state.requests.count(status);
+    tracing::debug!(http.status = status, http.ms = ms, "{method} {path} was answered {status}");
+    response
+}
+
+/// All numbers.
+#[utoipa::path(get, path = "", tag = "metrics", responses(
+    (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
+    (status = 401, description = "No valid key", body = Problem)))]
+pub async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError> {
+    let health = state.control.health().await;
+    let tuning = state.control.tuning();
+    let mut book = Book::default();
+    let pool = &health.pool;
+    book.gauge("ffmpeg_processes_active", "Child processes running", int(pool.running));
+    book.gauge(
+        "ffmpeg_processes_background",
+        "Of these, those that nobody waits for",
+        int(pool.background),
+    );
+    book.gauge("ffmpeg_max_processes", "Most child processes that may run", int(pool.limit));
+    book.gauge("ffmpeg_spawn_pending", "Requests waiting for a place", int(pool.waiting));
+    book.counter("ffmpeg_spawn", "Child processes started", pool.started);
+    let rejected = pool.rejected.iter().map(|(reason, count)| (*reason, *count)).collect();
+    book.counters("ffmpeg_spawn_rejected", "Child processes refused", "reason", rejected);
+    let running = tuning.running();
+    book.gauge("channels_running", "Channels that somebody watches", int(running.len()));
+    let on_slate = running.iter().filter(|channel| channel.on_slate).count();
+    book.gauge("channels_on_slate", "Of these, those that show the slate", int(on_slate));
+    book.gauge("viewers", "Viewers now", int(tuning.viewers().len()));
+    let headroom = running.iter().map(|c| (c.channel.to_string(), c.headroom_ms)).collect();
+    book.gauges(
+        "channel_headroom_milliseconds",
+        "Media ready beyond what is on air",
+        "channel_id",
+        headroom,
+    );
+    let counted = tuning.counters();
+    let counters = [
+        ("stream_joins", "Viewers let in", counted.joins),
+        ("stream_refused", "Viewers turned away", counted.refused),
+        ("stream_bytes", "Bytes given to viewers", counted.bytes),
+        ("stream_skips", "Times a slow viewer was moved to now", counted.skips),
+        ("stream_viewers_dropped", "Viewers dropped for being too slow", counted.dropped_viewers),
+        ("stream_viewers_idle", "Viewers dropped for taking nothing", counted.idle_viewers),
+        ("stream_units", "Groups of pictures put on air", counted.units),
+        ("stream_slate_units", "Of these, slates", counted.slate_units),
+        ("stream_read_errors", "Stored media that could not be read", counted.read_errors),
+        ("stream_late_starts", "Items that were not ready in time", counted.late_starts),
+        ("hls_segments", "HLS segments handed out", counted.segments),
+        ("stream_facts_dropped", "Measurements nobody had time for", counted.facts_dropped),
+    ];
+    for (name, help, value) in counters {
+        book.counter(name, help, value);
+    }
+    let rings = running.iter().map(|c| (c.channel.to_string(), int(c.ring_bytes))).collect();
+    book.gauges("channel_memory_bytes", "Memory of a running channel's ring", "channel_id", rings);
+    book.counters("http_requests", "Requests answered", "status", state.requests.read());
+    book.gauge("database_up", "Whether the database answers", i64::from(health.database.is_ok()));
+    if let Some(process) = Process::read() {
+        book.gauge("system_rss_bytes", "Memory in use", process.rss_bytes);
+        book.gauge("fd_usage", "File descriptors in use", process.descriptors);
+    }
+    let text = book.text().map_err(|error| ApiError::internal("writing the metrics", &error))?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// A registry filled with values as they are.
+struct Book {
+    registry: Registry,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self { registry: Registry::with_prefix("exstreamtv") }
+    }
+}
+
+type Label = Vec<(&'static str, String)>;
+
+impl Book {
+    fn gauge(&mut self, name: &str, help: &str, value: i64) {
+        let gauge = Gauge::<i64, AtomicI64>::default();
+        gauge.set(value);
+        self.registry.register(name, help, gauge);
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, label: &'static str, values: Vec<(String, i64)>) {
+        let family = Family::<Label, Gauge<i64, AtomicI64>>::default();
+        for (key, value) in values {
+            family.get_or_create(&vec![(label, key)]).set(value);
+        }
+        self.registry.register(name, help, family);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        let counter = Counter::<u64, AtomicU64>::default();
+        counter.inc_by(value);
+        self.registry.register(name, help, counter);
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: Vec<(&'static str, u64)>,
+    ) {
+        let family = Family::<Label, Counter<u64, AtomicU64>>::default();
+        for (key, value) in values {
+            family.get_or_create(&vec![(label, key.to_owned())]).inc_by(value);
+        }
+        self.registry.register(name, help, family);
+    }
+
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn int(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What the system says about this process.
+struct Process {
+    rss_bytes: i64,
+    descriptors: i64,
+}
+
+impl Process {
+    /// Reads `/proc`; `None` where there is none.
+    fn read() -> Option<Self> {
+        // reason: without /proc these two numbers are left out
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: i64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        // reason: without /proc these two numbers are left out
+        let descriptors = std::fs::read_dir("/proc/self/fd").ok()?.count();
+        Some(Self { rss_bytes: kib * 1024, descriptors: int(descriptors) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_described_once() {
+        let mut book = Book::default();
+        let values = vec![("fd", 2), ("memory", 3)];
+        book.counters("ffmpeg_spawn_rejected", "Child processes refused", "reason", values);
+        book.gauge("viewers", "Viewers now", 4);
+        let expected = "# HELP exstreamtv_ffmpeg_spawn_rejected Child processes refused.\n\
+            # TYPE exstreamtv_ffmpeg_spawn_rejected counter\n\
+            exstreamtv_ffmpeg_spawn_rejected_total{reason=\"fd\"} 2\n\
+            exstreamtv_ffmpeg_spawn_rejected_total{reason=\"memory\"} 3\n\
+            # HELP exstreamtv_viewers Viewers now.\n\
+            # TYPE exstreamtv_viewers gauge\n\
+            exstreamtv_viewers 4\n# EOF\n";
+        let mut got: Vec<String> = book.text().unwrap().lines().map(str::to_owned).collect();
+        let mut expected: Vec<String> = expected.lines().map(|l| l.trim().to_owned()).collect();
+        got.sort();
+        expected.sort();
+        assert_eq!(got, expected);
+    }
+}

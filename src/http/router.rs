@@ -1,0 +1,125 @@
+//! The table of contents: every address, one line each, behind its door.
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::api::{agent, channels, collections, health, libraries, media};
+use super::auth::{Door, guard};
+use super::openapi::{At, frame};
+use super::state::State;
+use super::{feeds, hdhomerun, layers, live, metrics, session};
+
+/// The whole server as one service.
+pub fn router(state: State) -> Router {
+    let document = openapi(state.settings.version).to_pretty_json().unwrap_or_else(|error| {
+        tracing::error!(%error, "the OpenAPI document could not be written");
+        "{}".to_owned()
+    });
+    let document = get(move || async { ([(CONTENT_TYPE, "application/json")], document) });
+    let doored = |door: Door, routes: OpenApiRouter<State>| {
+        let gate = state.gate.clone();
+        let routes: Router<State> = routes.into();
+        routes.route_layer(from_fn(move |request, next| guard(door, gate.clone(), request, next)))
+    };
+    let routes = Router::new()
+        .merge(doored(Door::Public, open()))
+        .merge(doored(Door::Stream, streams()))
+        .merge(doored(Door::Private, private().hidden("/openapi.json", document)))
+        // The pages join here: `.merge(doored(Door::Private, ui::router()))` and, for the login
+        // form and its assets, `.merge(doored(Door::Public, ui::open_router()))`.
+        .fallback(layers::no_such_address)
+        .layer(from_fn_with_state(state.clone(), metrics::count))
+        .with_state(state.clone());
+    let settings = &state.settings;
+    layers::around(routes, settings.trusted_proxies.clone(), settings.public_url.as_deref())
+}
+
+/// The OpenAPI document of all routes.
+pub fn openapi(version: &str) -> OpenApi {
+    OpenApiRouter::with_openapi(frame(version))
+        .merge(open().behind(Door::Public))
+        .merge(streams().behind(Door::Stream))
+        .merge(private().behind(Door::Private))
+        .into_openapi()
+}
+
+/// Open to all: what a tuner says about itself, liveness, and the way in.
+#[rustfmt::skip]
+fn open() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .at("/discover.json",                   routes!(hdhomerun::discover))
+        .at("/lineup.json",                     routes!(hdhomerun::lineup_json))
+        .at("/lineup.xml",                      routes!(hdhomerun::lineup_xml))
+        .at("/lineup.m3u",                      routes!(hdhomerun::lineup_m3u))
+        .at("/lineup_status.json",              routes!(hdhomerun::lineup_status))
+        .at("/lineup.post",                     routes!(hdhomerun::lineup_post))
+        .at("/status.json",                     routes!(hdhomerun::status))
+        .at("/device.xml",                      routes!(hdhomerun::device_xml))
+        .at("/hdhomerun/discover.json",         routes!(hdhomerun::discover))
+        .at("/hdhomerun/lineup.json",           routes!(hdhomerun::lineup_json))
+        .at("/hdhomerun/lineup.xml",            routes!(hdhomerun::lineup_xml))
+        .at("/hdhomerun/lineup.m3u",            routes!(hdhomerun::lineup_m3u))
+        .at("/hdhomerun/lineup_status.json",    routes!(hdhomerun::lineup_status))
+        .at("/hdhomerun/lineup.post",           routes!(hdhomerun::lineup_post))
+        .at("/hdhomerun/status.json",           routes!(hdhomerun::status))
+        .at("/hdhomerun/device.xml",            routes!(hdhomerun::device_xml))
+        .at("/api/health/live",                 routes!(health::live))
+        .at("/login",                           routes!(session::log_in))
+}
+
+/// Open unless keys are required: playlist, guide and streams.
+#[rustfmt::skip]
+fn streams() -> OpenApiRouter<State> {
+    let channel = get(live::watch).head(live::ask).options(live::preflight);
+    OpenApiRouter::new()
+        .at("/iptv/channels.m3u",               routes!(feeds::playlist))
+        .at("/iptv/xmltv.xml",                  routes!(feeds::guide))
+        .at("/iptv/xmltv.xml.gz",               routes!(feeds::guide_file))
+        .hidden("/iptv/channel/{file}",         channel) // documented as {number}.ts and .m3u8
+        .at("/iptv/hls/{number}/{file}",        routes!(live::segment))
+        .at("/auto/{vnum}",                     routes!(hdhomerun::auto, hdhomerun::auto_head))
+        .at("/{tuner}/{vnum}",                  routes!(hdhomerun::tuner, hdhomerun::tuner_head))
+        .at("/hdhomerun/auto/{vnum}",           routes!(hdhomerun::auto, hdhomerun::auto_head))
+        .at("/hdhomerun/{tuner}/{vnum}",        routes!(hdhomerun::tuner, hdhomerun::tuner_head))
+}
+
+/// For those with a key, a login, or a seat at this machine.
+#[rustfmt::skip]
+fn private() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .at("/health",                          routes!(health::health))
+        .at("/version",                         routes!(health::version))
+        .at("/metrics",                         routes!(metrics::metrics))
+        .at("/logout",                          routes!(session::log_out))
+        .at("/api/health",                      routes!(health::health))
+        .at("/api/health/ready",                routes!(health::ready))
+        .at("/api/health/detailed",             routes!(health::detailed))
+        .at("/api/health/db",                   routes!(health::db))
+        .at("/api/health/channels",             routes!(health::channels))
+        .at("/api/health/streaming",            routes!(health::streaming))
+        .at("/api/channels",                    routes!(channels::list, channels::create))
+        .at("/api/channels/number/{number}",    routes!(channels::by_number))
+        .at("/api/channels/{channel}",          routes!(channels::read, channels::edit, channels::delete))
+        .at("/api/channels/{channel}/toggle-enabled", routes!(channels::toggle_enabled))
+        .at("/api/channels/{channel}/restart",  routes!(channels::restart))
+        .at("/api/channels/{channel}/programming", routes!(channels::programming))
+        .at("/api/channels/{channel}/schedule", routes!(channels::schedule))
+        .at("/api/collections",                 routes!(collections::list, collections::create))
+        .at("/api/collections/{collection}",    routes!(collections::delete))
+        .at("/api/libraries",                   routes!(libraries::list))
+        .at("/api/libraries/local",             routes!(libraries::add_local))
+        .at("/api/libraries/local/{library}",   routes!(libraries::remove))
+        .at("/api/libraries/local/{library}/scan", routes!(libraries::scan))
+        .at("/api/libraries/scan-progress/{library}", routes!(libraries::scan_progress))
+        .at("/api/media",                       routes!(media::list))
+        .at("/api/media/{media}",               routes!(media::read))
+        .at("/api/agent/incidents",             routes!(agent::incidents))
+        .at("/api/agent/incidents/{incident}",  routes!(agent::incident))
+        .at("/api/agent/audit",                 routes!(agent::audit))
+        .at("/api/agent/audit/verify",          routes!(agent::verify))
+}
