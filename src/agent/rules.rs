@@ -22,6 +22,8 @@ const AGAIN_MS: i64 = 600_000;
 const OWN_ACT_MS: i64 = 10_000;
 /// A truncated item that gave more than this was worth showing.
 const WORTH_MS: i64 = 1_000;
+/// A conform whose last output is younger than this gives.
+const GIVES_MS: i64 = 2_000;
 /// A cause below this is not acted on.
 const SCORE_MIN: f64 = 0.25;
 
@@ -226,6 +228,10 @@ fn choose(matrix: &Matrix, known: &Known, cause: Cause, score: f64) -> (Next, &'
     if cause == Cause::MediaTruncated && gave_something(&known.evidence) {
         return (Next::Act(Action::NoOp), "what there is of it was shown");
     }
+    let ahead_of_time = matches!(known.incident.subject, Subject::Media(_));
+    if ahead_of_time && matches!(cause, Cause::EncoderExited | Cause::Stall) {
+        return (Next::Act(Action::NoOp), "it is made again when it is due");
+    }
     let tried = |tool: &str| was_tried(known, tool, channel, media);
     for tool in &row.actions {
         match tool.as_str() {
@@ -258,12 +264,30 @@ pub fn media_of(incident: &Incident) -> Option<MediaId> {
     }
 }
 
-/// A stall that is over: the conform gives again and viewers see what they should.
+/// Whether viewers see what they should again, or soon will, without anything (more) being done.
+///
+/// A stall is over when the conform gives again. A conform that ended does not come back by
+/// itself, so there it takes a restart that was tried and a conform that gives.
 fn has_healed(known: &Known) -> bool {
-    known.incident.cause == Cause::Stall
-        && known.channel.as_ref().is_some_and(|reading| {
-            reading.is_healthy() && reading.job_silent_ms.is_some_and(|silent| silent < 2_000)
-        })
+    let Some(reading) = &known.channel else { return false };
+    let gives = reading.job_silent_ms.is_some_and(|silent| silent < GIVES_MS);
+    match known.incident.cause {
+        Cause::Stall => reading.is_healthy() && gives,
+        Cause::EncoderExited => {
+            let for_this = |entry: &LedgerEntry| entry.incident == Some(known.incident.id);
+            let mut actions = known.actions.iter().filter(|entry| {
+                entry.kind == LedgerKind::Action && entry.risk.is_changing() && for_this(entry)
+            });
+            let failed_since = |at: UtcMillis| {
+                let fails = |entry: &LedgerEntry| {
+                    entry.kind == LedgerKind::Failure && for_this(entry) && entry.at > at
+                };
+                known.actions.iter().any(fails)
+            };
+            gives && actions.next_back().is_some_and(|last| !failed_since(last.at))
+        }
+        _ => false,
+    }
 }
 
 /// Whether `tool` was used on this channel for this media within [`AGAIN_MS`].

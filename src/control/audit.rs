@@ -126,7 +126,7 @@ impl AuditLog {
                 None => Some(ChainFault::TailCut { have: status.records, head: head.seq }),
             };
         }
-        let fault = status.fault.as_ref().map(|fault| format!("{fault:?}"));
+        let fault = status.fault.as_ref().map(ToString::to_string);
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).chain = fault;
         Ok(status)
     }

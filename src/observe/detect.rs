@@ -25,8 +25,6 @@ const HEADROOM_MIN_MS: i64 = 2_000;
 const OWN_ACT_MS: i64 = 8_000;
 /// A step of the wall clock below this is what the slewing clock is for.
 const CLOCK_STEP_MIN_MS: i64 = 2_000;
-/// A truncated file that gave less than this gave nothing.
-const NOTHING_MS: i64 = 1_000;
 /// Jobs and channels remembered at once.
 const MEMORY: usize = 512;
 
@@ -278,19 +276,26 @@ impl Detectors {
             }
             ConformEnd::Truncated { got_ms, wanted_ms } => {
                 let body = json!({"end": "truncated", "got_ms": got_ms, "wanted_ms": wanted_ms});
-                let kind = if *got_ms < NOTHING_MS { hard } else { SignalKind::Soft };
                 let words = format!("gave {got_ms} ms of {wanted_ms} ms");
-                (rule_of(Cause::MediaTruncated), Cause::MediaTruncated, kind, body, words)
+                (rule_of(Cause::MediaTruncated), Cause::MediaTruncated, hard, body, words)
             }
             ConformEnd::NotStored { .. } => {
                 let body = json!({"end": "not_stored"});
                 let words = "could not be stored".to_owned();
                 (rule_of(Cause::DiskFull), Cause::DiskFull, hard, body, words)
             }
-            ConformEnd::NotStarted { .. } => {
+            // Work ahead that finds no place is tried again by itself.
+            ConformEnd::NotStarted { .. } if job.channel.is_none() => return None,
+            ConformEnd::NotStarted { reason } => {
                 let body = json!({"end": "not_started"});
                 let words = "could not be started".to_owned();
-                (rule_of(Cause::PoolFull), Cause::PoolFull, SignalKind::Soft, body, words)
+                // The pool refuses for a while; a program that is not there is not there.
+                let cause = if reason.starts_with("start ") {
+                    Cause::EncMissing
+                } else {
+                    Cause::EncoderExited
+                };
+                (rule_of(cause), cause, hard, body, words)
             }
         })
     }

@@ -168,6 +168,32 @@ fn a_stall_that_is_over_is_left_alone() {
 }
 
 #[test]
+fn a_slow_conform_after_a_restart_is_not_blamed_on_the_media() {
+    let mut slow = Known { probe: readable(), ..known(Cause::EncoderExited) };
+    slow.actions = vec![action("restart_channel", 7, 20_000)];
+    if let Some(reading) = &mut slow.channel {
+        reading.job_silent_ms = Some(500);
+    }
+    check(&slow, Cause::EncoderExited, &NO_OP);
+    let failure = LedgerEntry {
+        kind: LedgerKind::Failure,
+        tool: String::new(),
+        ..action("restart_channel", 7, 10_000)
+    };
+    slow.actions.push(failure);
+    check(&slow, Cause::EncoderExited, &SKIP);
+}
+
+#[test]
+fn work_ahead_that_died_is_left_alone_when_its_media_is_readable() {
+    let mut ahead = Known { probe: readable(), ..known(Cause::EncoderExited) };
+    ahead.incident.subject = Subject::Media(MEDIA);
+    check(&ahead, Cause::EncoderExited, &NO_OP);
+    ahead.probe = faulty(Cause::MediaCorrupt);
+    check(&ahead, Cause::MediaCorrupt, &SKIP);
+}
+
+#[test]
 fn a_stall_right_after_a_persons_restart_is_our_own_doing() {
     let mut ours = known(Cause::Stall);
     ours.actions = vec![action("restart_channel", 99, 5_000)];

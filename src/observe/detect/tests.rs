@@ -87,7 +87,11 @@ fn how_a_conform_ends_decides_the_rule() {
     check_end("", full, "DISK_FULL", SignalKind::Hard);
     let truncated = |got_ms| ConformEnd::Truncated { got_ms, wanted_ms: 60_000 };
     check_end("", truncated(0), "MEDIA_TRUNCATED", SignalKind::Hard);
-    check_end("", truncated(50_000), "MEDIA_TRUNCATED", SignalKind::Soft);
+    check_end("", truncated(50_000), "MEDIA_TRUNCATED", SignalKind::Hard);
+    let not_started = |reason: &str| ConformEnd::NotStarted { reason: reason.into() };
+    let refused = not_started("no process may be started: memory");
+    check_end("", refused, "ENCODER_EXITED", SignalKind::Hard);
+    check_end("", not_started("start ffmpeg: not found"), "ENC_MISSING", SignalKind::Hard);
 }
 
 #[track_caller]
@@ -108,6 +112,13 @@ fn nothing_is_wrong_with_a_conform_that_is_done_or_not_needed() {
     assert_eq!(detectors().observe(&ended(ConformEnd::Cancelled), NOW), []);
     let done = detectors().observe(&ended(ConformEnd::Completed), NOW);
     assert_eq!(done[0].kind, SignalKind::Over);
+}
+
+#[test]
+fn work_ahead_that_finds_no_place_is_no_fault() {
+    let job = ConformJob { job: 3, media: MEDIA, channel: None };
+    let end = ConformEnd::NotStarted { reason: "no process may be started: capacity".into() };
+    assert_eq!(detectors().observe(&Fact::ConformEnded { job, end }, NOW), []);
 }
 
 #[test]

@@ -50,6 +50,21 @@ pub enum ChainFault {
     },
 }
 
+impl std::fmt::Display for ChainFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Edited { seq } => write!(f, "record {seq} was edited"),
+            Self::Broken { seq } => write!(f, "record {seq} does not follow the one before it"),
+            Self::TailCut { have, head } => {
+                write!(f, "the chain ends at record {have} and once ended at {head}")
+            }
+            Self::HeadDiffers { seq } => {
+                write!(f, "the last record, {seq}, is not the one that was written last")
+            }
+        }
+    }
+}
+
 /// Whether a chain is whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainStatus {
