@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -102,7 +102,11 @@ pub async fn generate(
     let workshop = dir.join(".making");
     create_folder(&workshop).await?;
 
-    let jobs = ITEMS.iter().map(|item| make(item, dir, &workshop, &fonts, &processes, &ffmpeg));
+    // Boxed, so that the whole is a future that may move between threads.
+    let mut jobs = Vec::with_capacity(ITEMS.len());
+    for item in &ITEMS {
+        jobs.push(make(item, dir, &workshop, &fonts, &processes, &ffmpeg).boxed());
+    }
     // Encoders run on one thread each, so this many fill the machine.
     let at_once = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 4));
     let mut made = futures_util::stream::iter(jobs).buffered(at_once);

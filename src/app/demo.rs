@@ -1,0 +1,101 @@
+//! The demo: a small generated library and three channels that play it.
+//!
+//! The channels exist from the first second and show the slate until the first items are made;
+//! every few items the library is scanned again, so that the channels fill while one watches.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::control::Control;
+use crate::control::operations::Actor;
+use crate::domain::{
+    ChannelNumber, LibraryId, LibraryKind, MediaKind, Mode, NewChannel, NewLibrary, Order, Rules,
+    ScheduleItem, Selector,
+};
+use crate::foundation::process::Processes;
+use crate::library::demo;
+
+/// Makes the demo channels if there are no channels, then generates and scans the library.
+///
+/// # Errors
+/// When the library cannot be made or a channel cannot be stored.
+pub(super) async fn run(
+    control: Control,
+    folder: PathBuf,
+    processes: Arc<dyn Processes>,
+    ffmpeg: OsString,
+) -> anyhow::Result<()> {
+    tokio::fs::create_dir_all(&folder).await.context("create the folder of the demo library")?;
+    let library = library(&control, &folder).await?;
+    if control.channels().await?.is_empty() {
+        channels(&control, library).await?;
+    }
+    let scan_often = control.clone();
+    let (made, mut progress) = tokio::sync::watch::channel((0, 0));
+    let scanning = async {
+        // Ends when `made` is dropped, which is when everything is generated.
+        while progress.changed().await.is_ok() {
+            let (done, _) = *progress.borrow_and_update();
+            if done == 1 || done % 3 == 0 {
+                scan(&scan_often, library).await;
+            }
+        }
+    };
+    // Owns `made`, so that its end ends the scanning too.
+    let generated = async move {
+        demo::generate(&folder, processes, ffmpeg, |done, total, title| {
+            tracing::info!(done, total, "demo library: {done} of {total} items ({title})");
+            made.send_replace((done, total));
+        })
+        .await
+    };
+    let (result, ()) = tokio::join!(generated, scanning);
+    result.context("generate the demo library")?;
+    scan(&control, library).await;
+    Ok(())
+}
+
+/// The demo's library, added at the first start.
+async fn library(control: &Control, folder: &std::path::Path) -> anyhow::Result<LibraryId> {
+    let path = tokio::fs::canonicalize(folder).await.context("find the demo library")?;
+    let path = path.to_string_lossy().into_owned();
+    if let Some(library) = control.libraries().await?.into_iter().find(|l| l.path == path) {
+        return Ok(library.id);
+    }
+    let new = NewLibrary { name: "Demo".to_owned(), path, kind: LibraryKind::Other };
+    Ok(control.add_library(&Actor::System, new).await?.id)
+}
+
+async fn channels(control: &Control, library: LibraryId) -> anyhow::Result<()> {
+    let lines = [
+        ("Demo Cinema", "Films", Some(MediaKind::Movie), Order::Chronological),
+        ("Demo Series", "Series", Some(MediaKind::Episode), Order::SeasonEpisode),
+        ("Demo Mix", "Mix", None, Order::Shuffle),
+    ];
+    for (number, (name, group, kind, order)) in (1_u16..).zip(lines) {
+        let selector = Selector::Filter { library: Some(library), kind, show: None, folder: None };
+        let collection = control.create_collection(&Actor::System, name, selector).await?;
+        let item = ScheduleItem { collection: collection.id, order, mode: Mode::Flood };
+        let new = NewChannel {
+            number: Some(ChannelNumber::whole(number)?),
+            name: name.to_owned(),
+            group: Some(group.to_owned()),
+            logo: None,
+            enabled: true,
+            profile: Some("720p25".to_owned()),
+            rules: Rules { seed: u64::from(number), items: vec![item] },
+        };
+        control.create_channel(&Actor::System, new).await?;
+    }
+    Ok(())
+}
+
+/// Scans and waits; a scan that is running already is good enough.
+async fn scan(control: &Control, library: LibraryId) {
+    if let Err(error) = control.scan_and_wait(&Actor::System, library).await {
+        tracing::warn!(error = %error, "the demo library could not be scanned");
+    }
+}
