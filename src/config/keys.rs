@@ -48,9 +48,9 @@ impl Source {
                 source.file =
                     sections.into_iter().map(|(name, body)| (shown(&name), body)).collect();
             }
-            other => source.errors.push(InvalidField::new(
+            _ => source.errors.push(InvalidField::new(
                 "config",
-                format!("the file holds {} instead of sections", shown(&other)),
+                "the file holds a value instead of sections",
                 "write sections such as `server:` with indented keys below",
             )),
         }
@@ -70,9 +70,9 @@ impl Source {
                 let given_in_file = |value| Given { raw: Raw::Yaml(value), variable: None };
                 given.extend(keys.into_iter().map(|(key, v)| (shown(&key), given_in_file(v))));
             }
-            Some(other) => self.errors.push(InvalidField::new(
+            Some(_) => self.errors.push(InvalidField::new(
                 name,
-                format!("the section holds {} instead of keys", shown(&other)),
+                "the section holds a value instead of keys",
                 "write its keys below it, indented",
             )),
         }

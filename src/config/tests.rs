@@ -103,7 +103,7 @@ ai_agent: {bounded_agent_mode: fast}
     server.port: 70000 cannot be taken; write a whole number from 0 to 65535
     server.public_url: tv.lan cannot be taken; write an address such as http://tv.lan:8411
     server.log_level: a=b=c cannot be taken; write error, warn, info, debug or trace, or a filter such as info,hyper=warn
-    ffmpeg: the section holds 7 instead of keys; write its keys below it, indented
+    ffmpeg: the section holds a value instead of keys; write its keys below it, indented
     streaming.default_profile: 720p26 cannot be taken; write auto, or a size and rate such as 720p25 or 1080p29.97
     streaming.lead_seconds: 0 cannot be taken; write a whole number from 1 to 15
     hdhomerun.device_id: 12345678 cannot be taken; write 8 hexadecimal digits, in quotes

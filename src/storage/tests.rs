@@ -74,6 +74,30 @@ async fn a_read_after_an_acknowledged_write_sees_it() {
 }
 
 #[tokio::test]
+async fn when_the_queue_is_full_writers_wait_and_none_is_lost() {
+    let home = Home::new();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let slow = home.db.write("slow", move |_| {
+        released.recv().unwrap();
+        Ok(())
+    });
+    // More than the queue holds, all asked for before the slow one may end.
+    let waiting = (0..600).map(|n| {
+        let db = home.db.clone();
+        async move { db.set_setting(&n.to_string(), "x").await.unwrap() }
+    });
+    let everything = async {
+        tokio::join!(futures_util::future::join_all(waiting), async { release.send(()).unwrap() })
+    };
+    let (slow, _) = tokio::join!(slow, everything);
+    slow.unwrap();
+    let count = home.db.read("count", |c| {
+        c.query_row("SELECT count(*) FROM settings", [], |row| row.get::<_, i64>(0))
+    });
+    assert_eq!(count.await.unwrap(), 600);
+}
+
+#[tokio::test]
 async fn a_write_through_a_reader_is_refused() {
     let home = Home::new();
     let refused =
