@@ -88,7 +88,11 @@ impl Live {
     /// Puts the edge at the beginning of the unit that is on air at `now_ms`.
     fn start_at(&self, renditions: &dyn Renditions, now_ms: i64) {
         let now = self.profile.rate.frame_at_or_before(now_ms * 90);
-        let edge = composing(&self.on_air.load(), renditions, &[], |c| c.unit_start(now));
+        self.leap(composing(&self.on_air.load(), renditions, &[], |c| c.unit_start(now)));
+    }
+
+    /// Puts the edge elsewhere; what was decided before does not go on there.
+    fn leap(&self, edge: i64) {
         self.lock_recent().clear();
         self.edge.store(edge, Ordering::Relaxed);
     }
@@ -181,20 +185,34 @@ pub(super) fn composing<T>(
 /// Keeps `live` filled until it is not needed any more.
 pub(super) async fn run(core: Arc<Core>, live: Arc<Live>, stop: Stop) {
     let channel = live.channel;
+    tracing::info!(channel.id = %channel, "channel {channel} went live");
+    let _end = End { core: Arc::clone(&core), live: Arc::clone(&live) };
     let mut task = Task {
         grown: core.renditions.grown(),
         reader: DiskReader::new(Arc::clone(&core.renditions)),
         jump: false,
         beat_ms: live.now_ms() + BEAT_MS,
-        asked_ms: i64::MIN,
+        ask_ms: i64::MIN,
         core,
         live,
     };
-    tracing::info!(channel.id = %channel, "channel {channel} went live");
     while task.turn(&stop).await {}
-    task.core.conforming.release(channel);
-    task.core.fact(Fact::ChannelStopped { channel });
-    tracing::info!(channel.id = %channel, "channel {channel} stopped");
+}
+
+/// What is done when a channel ends, also by a panic: no viewer may wait for it.
+struct End {
+    core: Arc<Core>,
+    live: Arc<Live>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let channel = self.live.channel;
+        self.core.retire(&self.live, true);
+        self.core.conforming.release(channel);
+        self.core.fact(Fact::ChannelStopped { channel });
+        tracing::info!(channel.id = %channel, "channel {channel} stopped");
+    }
 }
 
 struct Task {
@@ -205,7 +223,7 @@ struct Task {
     /// Whether the next unit does not continue the last one.
     jump: bool,
     beat_ms: i64,
-    asked_ms: i64,
+    ask_ms: i64,
 }
 
 impl Task {
@@ -242,10 +260,14 @@ impl Task {
             }
             Step::Emit => self.emit(next, stop).await,
             Step::Slate => {
-                let slate = match &next {
-                    Some(Next::Missing(hole)) => self.slate(hole),
-                    Some(Next::Ready(_) | Next::Nothing { .. }) | None => None,
-                };
+                let Some(Next::Missing(hole)) = &next else { return true };
+                let slate = self.slate(hole);
+                if slate.is_none() && hole.goes_on {
+                    // Without a slate there is nothing to fill the hole with.
+                    self.live.leap(hole.until);
+                    self.jump = true;
+                    return true;
+                }
                 self.put(slate, stop).await;
             }
             Step::Wait { ms } => {
@@ -367,10 +389,10 @@ impl Task {
 
     /// Asks for media that is on air and not in the store, if somebody watches.
     fn ask(&mut self, now_ms: i64, hole: &Hole) {
-        if now_ms - self.asked_ms < ASK_MS || self.live.sessions.count() == 0 {
+        if now_ms < self.ask_ms || self.live.sessions.count() == 0 {
             return;
         }
-        self.asked_ms = now_ms;
+        self.ask_ms = now_ms + ASK_MS;
         let on_air = self.live.on_air.load();
         let Some(media) = on_air.media.get(&hole.media) else { return };
         let ahead = self.live.profile.rate.frame_at_or_after(ASK_AHEAD_MS * 90);

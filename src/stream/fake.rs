@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use crate::domain::{
     ChannelId, JobBeat, LibraryId, Media, MediaId, MediaKind, MediaState, Profile, Slot, SlotKind,
     Timeline, UtcMillis,
 };
+use crate::mpegts::demux::{Demuxer, Kind, Sample};
+use crate::mpegts::h264;
 
 /// How a rendition is laid out.
 #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ pub(in crate::stream) struct FakeStore {
     renditions: Mutex<HashMap<MediaId, Rendition>>,
     grown: watch::Sender<u64>,
     /// Makes every read fail while set.
-    pub broken: std::sync::atomic::AtomicBool,
+    pub broken: AtomicBool,
 }
 
 impl FakeStore {
@@ -55,7 +58,7 @@ impl FakeStore {
         let store = Self {
             renditions: Mutex::default(),
             grown: watch::channel(0).0,
-            broken: std::sync::atomic::AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         };
         let second = profile.rate.frame_at_or_after(90_000);
         let second = u32::try_from(second).unwrap();
@@ -70,6 +73,48 @@ impl FakeStore {
     pub(in crate::stream) fn put(&self, media: MediaId, profile: &Profile, layout: &Layout) {
         let rendition = make(media, profile, layout);
         self.renditions.lock().unwrap().insert(media, rendition);
+        self.grown.send_modify(|n| *n += 1);
+    }
+
+    /// Puts what a transport stream of ours or of ffmpeg holds, beginning with its first picture.
+    pub(in crate::stream) fn put_stream(&self, media: MediaId, profile: &Profile, stream: &[u8]) {
+        let mut demuxer = Demuxer::new();
+        let mut samples = demuxer.push(stream);
+        samples.extend(demuxer.finish(true));
+        let (video, audio): (Vec<_>, Vec<_>) =
+            samples.into_iter().partition(|sample| sample.kind == Kind::Video);
+        let zero = video[0].pts;
+        let frame = |pts: i64| profile.rate.frame_at_or_after(pts - zero - 900);
+        let starts: Vec<usize> =
+            (0..video.len()).filter(|at| h264::is_idr(&video[*at].data)).collect();
+        let mut entries = Vec::new();
+        let mut gops = Vec::new();
+        for (nth, start) in starts.iter().enumerate() {
+            let stop = starts.get(nth + 1).copied().unwrap_or(video.len());
+            let first = frame(video[*start].pts);
+            let end = first + i64::try_from(stop - start).unwrap();
+            let shown = profile.tick_of(first)..profile.tick_of(end);
+            let sounds: Vec<_> =
+                audio.iter().filter(|sound| shown.contains(&(sound.pts - zero))).collect();
+            entries.push(GopEntry {
+                first_frame: first,
+                frames: u32::try_from(end - first).unwrap(),
+                audio_tick: sounds.first().map_or(0, |sound| sound.pts - zero),
+                audio_frames: u32::try_from(sounds.len()).unwrap(),
+                span: 0,
+                offset: u64::try_from(nth).unwrap(),
+                length: 1,
+            });
+            let unit = |s: &Sample| VideoUnit { frame: frame(s.pts), data: s.data.clone() };
+            gops.push(Gop {
+                video: video[*start..stop].iter().map(unit).collect(),
+                audio: sounds.iter().map(|sound| sound.data.clone()).collect(),
+            });
+        }
+        let key = RenditionKey { media, version: 1, profile: profile.name.clone() };
+        let end_frame = entries.last().map(GopEntry::end_frame);
+        let index = RenditionIndex { key, gops: entries.into(), end_frame };
+        self.renditions.lock().unwrap().insert(media, (Arc::new(index), Arc::new(gops)));
         self.grown.send_modify(|n| *n += 1);
     }
 
@@ -96,12 +141,18 @@ impl Renditions for FakeStore {
 
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
         let gone = || ReadError::Io { media: key.media, source: io::ErrorKind::NotFound.into() };
-        if self.broken.load(std::sync::atomic::Ordering::SeqCst) && key.media.0 > 0 {
+        let mut renditions = self.renditions.lock().unwrap();
+        let (index, gops) = renditions.get_mut(&key.media).ok_or_else(gone)?;
+        let at = index.gops.iter().position(|entry| entry == gop).ok_or_else(gone)?;
+        if self.broken.load(Ordering::SeqCst) && key.media.0 > 0 {
+            // Like the real one, it forgets what it cannot read.
+            let rest: Vec<GopEntry> = index.gops.iter().filter(|g| *g != gop).copied().collect();
+            *index = Arc::new(RenditionIndex { gops: rest.into(), ..(**index).clone() });
+            let mut left = (**gops).clone();
+            left.remove(at);
+            *gops = Arc::new(left);
             return Err(gone());
         }
-        let renditions = self.renditions.lock().unwrap();
-        let (index, gops) = renditions.get(&key.media).ok_or_else(gone)?;
-        let at = index.gops.iter().position(|entry| entry == gop).ok_or_else(gone)?;
         Ok(gops[at].clone())
     }
 

@@ -20,6 +20,8 @@ pub mod pool;
 pub mod rendition;
 mod ring;
 pub mod store;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 use std::collections::{HashMap, VecDeque};
@@ -33,9 +35,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use self::channel::{DiskReader, Live, composing};
 use self::compose::UnitPlan;
+use self::conform::Conformer;
 use self::lifecycle::Keeping;
 pub use self::outputprobe::{OutputProbe, ProbeError};
 use self::rendition::{Conforming, Renditions};
+use self::store::Store;
 use self::viewer::VIA_HLS;
 pub use self::viewer::{JoinError, Viewer, ViewerInfo, ViewerSession};
 use crate::domain::{
@@ -184,27 +188,22 @@ pub fn start(
     facts: mpsc::Sender<Fact>,
     pool: Arc<pool::Pool>,
 ) -> Result<(Tuning, Steering), StartError> {
-    let store = store::Store::open(&settings.cache_dir.join("renditions"), settings.cache_bytes)?;
-    let nobody = Arc::new(Nobody);
-    Ok(Core::assemble(settings, clock, stop, facts, store, nobody, pool))
-}
-
-/// Makes nothing, until the conformer is wired.
-#[derive(Debug)]
-struct Nobody;
-
-impl Conforming for Nobody {
-    fn want(&self, _: ChannelId, _: &Arc<Media>, _: &Profile, _: i64) {}
-
-    fn release(&self, _: ChannelId) {}
-
-    fn job(&self, _: ChannelId) -> Option<JobBeat> {
-        None
-    }
-
-    fn restart(&self, _: ChannelId) -> bool {
-        false
-    }
+    let store = Store::open(&settings.cache_dir.join("renditions"), settings.cache_bytes)?;
+    let conformer = Conformer::start(
+        Arc::clone(&store),
+        Arc::clone(&pool),
+        Arc::clone(&clock),
+        stop,
+        facts.clone(),
+        conform::Settings {
+            ffmpeg: settings.ffmpeg.clone(),
+            still: settings.cache_dir.join("still.png"),
+        },
+    );
+    let making = Making { conformer: Arc::clone(&conformer) };
+    let parts =
+        Parts { renditions: store, conforming: conformer, processes: pool, making: Some(making) };
+    Ok(Core::assemble(settings, clock, stop, facts, parts))
 }
 
 /// For those who watch: reads only.
@@ -322,7 +321,9 @@ impl Steering {
 
     /// Forgets all that was made of a media item, as its file changed or is gone.
     pub fn forget(&self, media: MediaId) {
-        tracing::debug!(media.id = %media, "media {media} is forgotten");
+        if let Some(making) = &self.core.making {
+            making.conformer.forget(media);
+        }
     }
 
     /// Ends the conform a channel waits for, lets it be started anew, and looks at once whether
@@ -338,6 +339,20 @@ impl Steering {
     }
 }
 
+/// What a core is put together from.
+struct Parts {
+    renditions: Arc<dyn Renditions>,
+    conforming: Arc<dyn Conforming>,
+    processes: Arc<dyn Processes>,
+    making: Option<Making>,
+}
+
+/// Who makes renditions, beyond what running channels ask for; tests do without.
+#[derive(Debug)]
+struct Making {
+    conformer: Arc<Conformer>,
+}
+
 /// What everything in here shares.
 #[derive(Debug)]
 struct Core {
@@ -349,6 +364,7 @@ struct Core {
     renditions: Arc<dyn Renditions>,
     conforming: Arc<dyn Conforming>,
     processes: Arc<dyn Processes>,
+    making: Option<Making>,
     channels: Mutex<HashMap<ChannelId, Entry>>,
     counts: Arc<Counts>,
     next_viewer: AtomicI64,
@@ -370,10 +386,9 @@ impl Core {
         clock: SharedClock,
         stop: &Stop,
         facts: mpsc::Sender<Fact>,
-        renditions: Arc<dyn Renditions>,
-        conforming: Arc<dyn Conforming>,
-        processes: Arc<dyn Processes>,
+        parts: Parts,
     ) -> (Tuning, Steering) {
+        let Parts { renditions, conforming, processes, making } = parts;
         let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
         let core = Arc::new(Self {
             settings,
@@ -384,6 +399,7 @@ impl Core {
             renditions,
             conforming,
             processes,
+            making,
             channels: Mutex::default(),
             counts: Arc::default(),
             next_viewer: AtomicI64::new(1),
@@ -494,7 +510,9 @@ impl Core {
     fn check_window(&self, live: &Option<Arc<Live>>, n: i64) -> Result<(), SegmentError> {
         const PAST_MS: i64 = 600_000;
         let now_ms = self.clock.now_ms();
-        let edge_ms = live.as_ref().map_or(now_ms + self.keeping.lead_ms, |live| live.edge_ms());
+        // Another server's playlist may list what a running channel here would have composed.
+        let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
+        let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms());
         let first = hls::segment_of((now_ms - PAST_MS) * 90);
         let last = hls::segment_of(edge_ms * 90) - 1;
         if (first..=last).contains(&n) {
@@ -506,7 +524,7 @@ impl Core {
 
     /// What segment `n` shows: as it was decided, else as timeline and store have it.
     fn units_of(&self, on_air: &OnAir, live: Option<&Live>, n: i64) -> Option<Vec<Arc<UnitPlan>>> {
-        let recent = live.map(Live::recent).unwrap_or_else(Vec::new);
+        let recent = live.map_or_else(Vec::new, Live::recent);
         if let Some(units) = hls::segment(&on_air.profile, &recent, n) {
             return Some(units);
         }

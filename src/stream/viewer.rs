@@ -22,7 +22,7 @@ use crate::domain::{ChannelId, UtcMillis, ViewerId};
 use crate::mpegts::unit::discontinuity;
 
 /// `via` of those who read playlists and segments.
-pub const VIA_HLS: &str = "hls";
+pub(super) const VIA_HLS: &str = "hls";
 
 /// Who wants to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,506 @@
+//! Channels running on a paused clock, over a store in memory.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::fake::{FakeConforming, FakeStore, Layout, media, read_label, timeline};
+use super::*;
+use crate::domain::{ChannelNumber, Rules};
+use crate::foundation::clock::Clock;
+use crate::foundation::process::{Command, Finished, ProcessError};
+use crate::mpegts::check::check;
+use crate::mpegts::demux::Demuxer;
+use crate::mpegts::packet::{PACKET, PID_PAT, PID_PMT, PID_VIDEO, Packet};
+
+/// The 33-bit clock wraps half a minute later; a frame and a segment begin here.
+const START: i64 = ((18_546 * (1 << 33)) / 90 - 30_000) / 4_000 * 4_000;
+const CHANNEL: ChannelId = ChannelId(7);
+
+#[tokio::test(start_paused = true)]
+async fn a_joiner_gets_the_lead_at_once_and_then_what_time_brings() {
+    let rig = Rig::prepared();
+    rig.sleep(3_700).await;
+    let mut viewer = rig.join();
+    let burst = rig.read_for(&mut viewer, 50).await;
+    let pids: Vec<u16> =
+        burst.chunks(PACKET).take(3).map(|p| Packet::parse(p).unwrap().pid).collect();
+    assert_eq!(pids, [PID_PAT, PID_PMT, PID_VIDEO]);
+    let report = check(&burst, rig.now() * 90);
+    let first = report.pictures[0];
+    assert!(first.key && first.pts <= rig.now() * 90 && first.pts > (rig.now() - 2_100) * 90);
+    let last = report.pictures.last().unwrap();
+    let ahead = (last.dts - rig.now() * 90) / 90;
+    assert!((6_800..=7_100).contains(&ahead), "{ahead} ms ahead");
+
+    let before = rig.now();
+    let paced = rig.read_for(&mut viewer, 10_000).await;
+    let report = check(&[burst, paced].concat(), rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    let ahead = (report.pictures.last().unwrap().dts - rig.now() * 90) / 90;
+    assert!((6_800..=7_100).contains(&ahead), "{ahead} ms ahead {} later", rig.now() - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_join_without_a_trace_across_the_wrap() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    let stream = rig.read_for(&mut viewer, 65_000).await;
+    let report = check(&stream, rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    assert!(report.pictures.windows(2).all(|pair| pair[1].dts - pair[0].dts == 3_600));
+    let media: Vec<i64> = labels(&stream).into_iter().map(|label| label.1).collect();
+    let mut seen = media.clone();
+    seen.dedup();
+    assert!(seen.len() > 6, "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_has_the_bytes_of_the_stream() {
+    let rig = Rig::prepared();
+    rig.store.remove(MediaId(2));
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 7_000).await;
+    let mut listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    assert_eq!(listed.len(), 7, "back to where there was more slate than two segments");
+    // What was missing has come, but the segments are what was shown.
+    rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
+    stream.extend(rig.read_for(&mut viewer, 20_000).await);
+    let later = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    listed.extend(later.into_iter().filter(|n| n > &listed[6]).collect::<Vec<_>>());
+    stream.extend(rig.read_for(&mut viewer, 4_000).await);
+    let mut found = 0;
+    for n in &listed {
+        let segment = rig.tuning.segment(CHANNEL, *n).await.unwrap();
+        let report = check(&segment, rig.now() * 90);
+        assert!(report.is_clean(), "{:?}", report.faults);
+        found += usize::from(find(&stream, &segment));
+    }
+    // Those before the viewer came are not in its stream.
+    assert_eq!(found, listed.len() - 5);
+    assert_eq!(rig.tuning.counters().segments_made, listed.len() as u64);
+    rig.tuning.segment(CHANNEL, listed[0]).await.unwrap();
+    assert_eq!(rig.tuning.counters().segments_made, listed.len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
+    let rig = Rig::prepared();
+    let other = Rig::prepared();
+    let _viewer = rig.join();
+    rig.sleep(20_000).await;
+    let listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    assert_eq!(listed.len(), 8);
+    for n in listed {
+        let (one, two) = (rig.tuning.segment(CHANNEL, n), other.tuning.segment(CHANNEL, n));
+        assert_eq!(one.await.unwrap(), two.await.unwrap(), "segment {n}");
+    }
+    assert_eq!(other.tuning.running(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_playlist_goes_on_and_never_back() {
+    let rig = Rig::prepared();
+    let mut last = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    for _ in 0..30 {
+        rig.sleep(1_700).await;
+        let next = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+        assert!(next[0] >= last[0] && next.last() >= last.last());
+        assert!(next.windows(2).all(|pair| pair[1] == pair[0] + 1));
+        let edge_ms = (next.last().unwrap() + 1) * hls::SEGMENT_MS;
+        assert!(
+            edge_ms - rig.now() > 2_000,
+            "the newest segment ends {} ms ahead",
+            edge_ms - rig.now()
+        );
+        last = next;
+    }
+    assert_eq!(rig.tuning.viewers().len(), 1, "one reader is one viewer");
+    rig.sleep(25_000).await;
+    assert_eq!(rig.tuning.viewers().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_slate_stands_in_until_the_media_comes() {
+    let rig = Rig::prepared();
+    rig.store.remove(MediaId(2));
+    let mut viewer = rig.join();
+    let slate = rig.read_for(&mut viewer, 3_000).await;
+    assert!(labels(&slate).iter().all(|label| label.1 == rendition::SLATE_STANDBY.0));
+    let state = rig.tuning.state(CHANNEL).unwrap();
+    assert!(state.on_slate && state.media == Some(MediaId(2)));
+    assert!((500..=2_000).contains(&state.headroom_ms), "{}", state.headroom_ms);
+    let wanted = rig.conforming.wanted.lock().unwrap().clone();
+    assert!(!wanted.is_empty() && wanted.iter().all(|(media, _)| *media == MediaId(2)));
+    assert!(wanted[0].1 > 0 && wanted[0].1 < 50, "{wanted:?}");
+
+    rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
+    let more = rig.read_for(&mut viewer, 3_000).await;
+    let first = labels(&more).into_iter().find(|label| label.1 == 2).unwrap();
+    assert!(first.2 <= 150, "{first:?}");
+    let report = check(&[slate, more].concat(), rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    let state = rig.tuning.state(CHANNEL).unwrap();
+    assert!(!state.on_slate && state.headroom_ms > 6_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_replaced_by_the_slate() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 2_000).await;
+    rig.store.broken.store(true, Ordering::SeqCst);
+    stream.extend(rig.read_for(&mut viewer, 12_000).await);
+    rig.store.broken.store(false, Ordering::SeqCst);
+    rig.store.put(MediaId(1), &rig.profile, &Layout::even(5, 50));
+    rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
+    stream.extend(rig.read_for(&mut viewer, 6_000).await);
+    let report = check(&stream, rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    assert!(rig.tuning.counters().read_errors > 0);
+    assert!(labels(&stream).iter().any(|label| label.1 == rendition::SLATE_STANDBY.0));
+    assert!(labels(&stream).last().unwrap().1 > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_viewer_is_skipped_once_and_then_dropped() {
+    let rig = Rig::prepared();
+    let mut slow = rig.join();
+    let mut fast = rig.join();
+    let mut stream = rig.read_for(&mut slow, 100).await;
+    let everything = rig.read_for(&mut fast, 20_000).await;
+    stream.extend(rig.read_for(&mut slow, 500).await);
+    let report = check(&stream, rig.now() * 90);
+    assert_eq!(report.continuity_errors, 0, "{:?}", report.faults);
+    let viewers = rig.tuning.viewers();
+    let skips = |id| viewers.iter().find(|viewer| viewer.id == id).unwrap().skips;
+    assert_eq!((skips(slow.id()), skips(fast.id())), (1, 0));
+    assert!(check(&everything, rig.now() * 90).is_clean());
+
+    rig.sleep(20_000).await;
+    assert_eq!(slow.next().await, None);
+    assert_eq!(rig.tuning.counters().dropped_viewers, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_takes_nothing_is_shown_out() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    rig.sleep(302_000).await;
+    assert_eq!(rig.tuning.viewers(), []);
+    assert_eq!(viewer.next().await, None);
+    assert_eq!(rig.tuning.counters().idle_viewers, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_lingers_after_its_last_viewer_and_ends() {
+    let mut rig = Rig::prepared();
+    let viewer = rig.join();
+    rig.sleep(1_000).await;
+    drop(viewer);
+    rig.sleep(29_000).await;
+    assert!(rig.tuning.state(CHANNEL).is_some());
+    rig.sleep(2_000).await;
+    assert_eq!(rig.tuning.state(CHANNEL), None);
+    assert_eq!(*rig.conforming.released.lock().unwrap(), [CHANNEL]);
+    let mut facts = Vec::new();
+    while let Ok(fact) = rig.facts.try_recv() {
+        facts.push(fact);
+    }
+    assert_eq!(facts.last(), Some(&Fact::ChannelStopped { channel: CHANNEL }));
+    let beats = facts.iter().filter(|fact| matches!(fact, Fact::Beat(_))).count();
+    assert!((29..=31).contains(&beats), "{beats} beats");
+    let again = rig.join();
+    assert_eq!(rig.tuning.running().len(), 1);
+    drop(again);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_content_is_taken_up_without_tuning_again() {
+    let rig = Rig::prepared();
+    rig.steering.publish(on_air(&rig.profile, START, &[(None, 0, 600_000)]));
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 2_000).await;
+    let state = rig.tuning.state(CHANNEL).unwrap();
+    assert!(!state.on_slate && state.media.is_none());
+    let slots = [(None, 0, 5_000), (Some(1), 0, 10_000), (Some(2), 0, 10_000)];
+    rig.steering.publish(on_air(&rig.profile, START, &slots));
+    stream.extend(rig.read_for(&mut viewer, 12_000).await);
+    let report = check(&stream, rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    assert_eq!(labels(&stream).last().unwrap().1, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_profile_ends_the_streams() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    rig.read_for(&mut viewer, 500).await;
+    let other = Profile::named("360p50").unwrap();
+    rig.steering.publish(on_air(&other, START, &[(None, 0, 600_000)]));
+    rig.sleep(500).await;
+    while viewer.next().await.is_some() {}
+    assert_eq!(rig.tuning.running(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_keeps_the_viewers() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 1_000).await;
+    let report = rig.steering.restart(CHANNEL).await;
+    let expected = RestartReport { was_running: true, conform_reset: true, viewers: 1 };
+    assert_eq!(report, expected);
+    stream.extend(rig.read_for(&mut viewer, 3_000).await);
+    assert!(check(&stream, rig.now() * 90).is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_even_a_slate_a_channel_begins_late_and_at_now() {
+    let rig = Rig::prepared();
+    for media in [rendition::SLATE_STANDBY, MediaId(1), MediaId(2), MediaId(3)] {
+        rig.store.remove(media);
+    }
+    let mut viewer = rig.join();
+    assert_eq!(rig.read_for(&mut viewer, 7_000).await.len(), 0);
+    rig.store.put(MediaId(1), &rig.profile, &Layout::even(5, 50));
+    rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
+    let stream = rig.read_for(&mut viewer, 1_000).await;
+    let report = check(&stream, rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+    assert!(report.pictures[0].pts > (rig.now() - 4_000) * 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_watches_what_is_not_on_air() {
+    let rig = Rig::prepared();
+    let unknown = rig.tuning.join(ChannelId(99), who("ts")).map(|_| ());
+    assert_eq!(unknown, Err(JoinError::NotOnAir));
+    assert_eq!(rig.tuning.segment(ChannelId(99), 1).await, Err(SegmentError::NotOnAir));
+    let outside = rig.tuning.segment(CHANNEL, 1).await;
+    assert!(matches!(outside, Err(SegmentError::Outside { .. })), "{outside:?}");
+    let mut viewer = rig.join();
+    rig.steering.withdraw(CHANNEL);
+    rig.sleep(600).await;
+    while viewer.next().await.is_some() {}
+    let gone = rig.tuning.join(CHANNEL, who("ts")).map(|_| ());
+    assert_eq!(gone, Err(JoinError::NotOnAir));
+    rig.stop.request();
+    let stopping = rig.tuning.join(CHANNEL, who("ts")).map(|_| ());
+    assert_eq!(stopping, Err(JoinError::Stopping));
+    assert_eq!(rig.stop.drain(Duration::from_secs(5)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn facts_that_nobody_takes_are_counted() {
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    for _ in 0..60 {
+        rig.read_for(&mut viewer, 2_000).await;
+    }
+    assert!(rig.tuning.counters().facts_dropped > 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_real_decoder_and_a_real_remuxer_have_nothing_to_say() {
+    let rig = Rig::prepared();
+    let sources = ["testsrc2", "smptebars", "testsrc"];
+    for (id, (source, bf)) in (1..).zip(sources.into_iter().zip([0, 2, 3])) {
+        rig.store.put_stream(MediaId(id), &rig.profile, &encode(source, bf));
+    }
+    for (slate, source) in
+        [(rendition::SLATE_STANDBY, "color=red"), (rendition::SLATE_NO_PROGRAMMING, "color=blue")]
+    {
+        rig.store.put_stream(slate, &rig.profile, &encode(source, 0));
+    }
+    // Cuts in the middle of items, a hole, and an item that is longer than its slot.
+    let slots = [
+        (Some(1), 0, 6_000),
+        (Some(2), 0, 3_330),
+        (None, 0, 2_500),
+        (Some(3), 0, 6_000),
+        (Some(2), 0, 7_000),
+        (Some(1), 0, 6_000),
+    ];
+    rig.steering.publish(on_air(&rig.profile, START, &slots));
+    let mut viewer = rig.join();
+    let stream = rig.read_for(&mut viewer, 22_000).await;
+    let report = check(&stream, rig.now() * 90);
+    assert!(report.is_clean(), "{:?}", report.faults);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("channel.ts");
+    std::fs::write(&path, &stream).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(ffmpeg(&format!("-v warning -i {path} -f null -")).1, "");
+    assert_eq!(ffmpeg(&format!("-v warning -i {path} -map 0 -c copy -f null -")).1, "");
+}
+
+/// A core over fakes at [`START`].
+struct Rig {
+    profile: Profile,
+    store: Arc<FakeStore>,
+    conforming: Arc<FakeConforming>,
+    tuning: Tuning,
+    steering: Steering,
+    facts: mpsc::Receiver<Fact>,
+    clock: SharedClock,
+    stop: Stop,
+}
+
+impl Rig {
+    /// Three media of ten seconds in turn, all in the store.
+    fn prepared() -> Self {
+        let profile = Profile::named("360p25").unwrap();
+        let store = FakeStore::with_slates(&profile);
+        for id in 1..4 {
+            store.put(MediaId(id), &profile, &Layout::even(5, 50));
+        }
+        let conforming = Arc::new(FakeConforming::default());
+        let clock: SharedClock = Arc::new(PausedClock { base: tokio::time::Instant::now() });
+        let stop = Stop::new();
+        let (sender, facts) = mpsc::channel(64);
+        let settings = Settings {
+            cache_dir: PathBuf::from("/nonexistent"),
+            cache_bytes: 0,
+            lead_ms: 7_000,
+            linger_ms: 30_000,
+            viewers_per_channel: 3,
+            idle_ms: 300_000,
+            ahead_ms: 0,
+            ffmpeg: "ffmpeg".into(),
+            limits: pool::Limits::default(),
+        };
+        let parts = Parts {
+            renditions: Arc::clone(&store) as Arc<dyn Renditions>,
+            conforming: Arc::clone(&conforming) as Arc<dyn Conforming>,
+            processes: Arc::new(NoProcesses),
+            making: None,
+        };
+        let (tuning, steering) = Core::assemble(settings, Arc::clone(&clock), &stop, sender, parts);
+        let rig = Self { profile, store, conforming, tuning, steering, facts, clock, stop };
+        let slots = [(Some(1), 0, 10_000), (Some(2), 0, 10_000), (Some(3), 0, 10_000)].repeat(20);
+        rig.steering.publish(on_air(&rig.profile, START - 100_000, &slots));
+        rig
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    fn join(&self) -> Viewer {
+        self.tuning.join(CHANNEL, who("ts")).unwrap()
+    }
+
+    async fn sleep(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// What a viewer gets within `ms`.
+    async fn read_for(&self, viewer: &mut Viewer, ms: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let until = tokio::time::sleep(Duration::from_millis(ms));
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                () = &mut until => return bytes,
+                block = viewer.next() => match block {
+                    Some(block) => bytes.extend(block),
+                    None => return bytes,
+                },
+            }
+        }
+    }
+}
+
+/// Follows tokio's clock from [`START`].
+#[derive(Debug)]
+struct PausedClock {
+    base: tokio::time::Instant,
+}
+
+impl Clock for PausedClock {
+    fn now_ms(&self) -> i64 {
+        START + i64::try_from(self.base.elapsed().as_millis()).unwrap()
+    }
+
+    fn wall_offset_ms(&self) -> i64 {
+        0
+    }
+}
+
+#[derive(Debug)]
+struct NoProcesses;
+
+#[async_trait::async_trait]
+impl Processes for NoProcesses {
+    async fn run(&self, _: Command) -> Result<Finished, ProcessError> {
+        Err(ProcessError::Refused { reason: "capacity" })
+    }
+}
+
+fn on_air(profile: &Profile, start: i64, slots: &[(Option<i64>, i64, i64)]) -> OnAir {
+    let channel = Channel {
+        id: CHANNEL,
+        number: ChannelNumber::whole(7).unwrap(),
+        name: "Seven".to_owned(),
+        group: None,
+        logo: None,
+        enabled: true,
+        profile: profile.name.clone(),
+        rules: Rules::default(),
+    };
+    OnAir {
+        channel: Arc::new(channel),
+        profile: profile.clone(),
+        timeline: timeline(start, slots),
+        media: Arc::new((1..4).map(|id| (MediaId(id), media(id))).collect()),
+    }
+}
+
+fn who(via: &'static str) -> ViewerInfo {
+    ViewerInfo { addr: Ipv4Addr::LOCALHOST.into(), user_agent: "test".to_owned(), via }
+}
+
+/// What the pictures of a stream say they are.
+fn labels(stream: &[u8]) -> Vec<(char, i64, i64)> {
+    let mut demuxer = Demuxer::new();
+    let mut samples = demuxer.push(stream);
+    samples.extend(demuxer.finish(false));
+    let labels = samples.iter().filter_map(|sample| read_label(&sample.data));
+    labels.filter(|label| label.0 == 'v').collect()
+}
+
+/// The segment numbers in a playlist.
+fn numbers(playlist: &str) -> Vec<i64> {
+    let names = playlist.lines().filter(|line| !line.starts_with('#'));
+    names.map(|name| name.strip_suffix(".ts").unwrap().parse().unwrap()).collect()
+}
+
+/// Whether `part` is in `stream`, packet by packet.
+fn find(stream: &[u8], part: &[u8]) -> bool {
+    (0..stream.len() / PACKET).any(|at| stream[at * PACKET..].starts_with(part))
+}
+
+/// Six seconds in a profile's form, as our conform would make them.
+fn encode(source: &str, b_pictures: u32) -> Vec<u8> {
+    let size = if source.contains('=') { ":" } else { "=" };
+    let args = format!(
+        "-v error -f lavfi -i {source}{size}s=640x360:r=25 -f lavfi -i sine=r=48000:f=330 -t 6 \
+         -c:v libx264 -preset ultrafast -bf {b_pictures} -g 50 -keyint_min 50 -sc_threshold 0 \
+         -x264-params open-gop=0:aud=1 -pix_fmt yuv420p -c:a aac -ac 2 \
+         -muxdelay 0 -muxpreload 0 -pes_payload_size 0 -f mpegts -"
+    );
+    let (stream, complaint) = ffmpeg(&args);
+    assert_eq!(complaint, "");
+    stream
+}
+
+/// Runs ffmpeg; gives what it wrote and what it said.
+fn ffmpeg(args: &str) -> (Vec<u8>, String) {
+    #[expect(clippy::disallowed_methods, reason = "a test judges with the real decoder")]
+    let mut command = std::process::Command::new("ffmpeg");
+    let output = command.arg("-nostdin").args(args.split_whitespace()).output().unwrap();
+    (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
