@@ -18,7 +18,7 @@ use super::base::Base;
 use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::feeds::{lineup, open_headers};
-use super::live::{cannot_join, endless, headers, numbered};
+use super::live::{cannot_join, endless, head_of, numbered};
 use super::state::{State, Watcher};
 
 const ERROR: HeaderName = HeaderName::from_static("x-hdhomerun-error");
@@ -169,7 +169,7 @@ pub async fn auto_head(
     Path(vnum): Path<String>,
 ) -> Result<Response, ApiError> {
     known(&state, &vnum)?;
-    Ok(headers("video/mp2t").into_response())
+    Ok(head_of("video/mp2t"))
 }
 
 /// Tunes one tuner: `/tuner{n}/v{number}`, or `/tuner{n}/stream?channel=…`.
@@ -220,7 +220,7 @@ pub async fn tuner_head(
         _ => vnum,
     };
     known(&state, &channel)?;
-    Ok(headers("video/mp2t").into_response())
+    Ok(head_of("video/mp2t"))
 }
 
 /// The tuner's number, if this device has it.

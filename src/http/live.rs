@@ -5,6 +5,7 @@
 //! never compressed, and streams end when the server stops.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State as Has;
@@ -15,6 +16,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
+use tokio::time::Instant;
 
 use crate::domain::{Channel, ChannelNumber};
 use crate::foundation::stop::Stop;
@@ -26,6 +28,9 @@ use super::extract::Path;
 use super::state::{State, Watcher};
 
 const TS: &str = "video/mp2t";
+/// How long a playlist request waits for the first segment, and how often it looks.
+const LIST_WITHIN: Duration = Duration::from_secs(5);
+const LIST_AGAIN: Duration = Duration::from_millis(50);
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// What a channel's file name asks for.
@@ -75,18 +80,40 @@ pub async fn watch(
             Ok(endless(viewer, &state.stop, ()))
         }
         Kind::Hls => {
-            let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"));
-            let playlist = playlist.map_err(|error| cannot_join(&channel, error))?;
+            let playlist = listed(&state, &channel, &watcher).await?;
             let text = place(&playlist, &channel.number, caller.token.as_deref());
             Ok((headers(PLAYLIST), text).into_response())
         }
     }
 }
 
+/// The playlist, waiting a little for the first segment: players give up on an empty one.
+async fn listed(state: &State, channel: &Channel, watcher: &Watcher) -> Result<String, ApiError> {
+    let give_up = Instant::now() + LIST_WITHIN;
+    loop {
+        let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"));
+        let playlist = playlist.map_err(|error| cannot_join(channel, error))?;
+        if playlist.contains("#EXTINF") {
+            return Ok(playlist);
+        }
+        if Instant::now() >= give_up {
+            let what = format!("channel {}", channel.number);
+            return Err(ApiError::unavailable(&what, "its first segment is not made yet"));
+        }
+        tokio::time::sleep(LIST_AGAIN).await;
+    }
+}
+
 /// Says what a channel's address would answer with, and starts nothing.
 pub async fn ask(Has(state): Has<State>, Path(file): Path<String>) -> Result<Response, ApiError> {
     let (_, kind) = named(&state, &file)?;
-    Ok(headers(if kind == Kind::Ts { TS } else { PLAYLIST }).into_response())
+    Ok(head_of(if kind == Kind::Ts { TS } else { PLAYLIST }))
+}
+
+/// The head of a live answer, without a length: it would say 0.
+pub(super) fn head_of(kind: &'static str) -> Response {
+    let nothing = futures_util::stream::empty::<Result<Bytes, Infallible>>();
+    (headers(kind), Body::from_stream(nothing)).into_response()
 }
 
 /// Answers what a browser asks before it lets a foreign page's player read the stream.

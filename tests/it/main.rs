@@ -7,5 +7,6 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
 mod demo;
+mod http;
 mod support;
 mod tidy;

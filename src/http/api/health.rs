@@ -150,6 +150,8 @@ pub async fn channels(Has(state): Has<State>) -> Json<Value> {
     (status = 401, description = "No valid key", body = Problem)))]
 pub async fn streaming(Has(state): Has<State>) -> Json<Value> {
     let health = state.control.health().await;
+    let running = state.control.tuning().running();
+    let late = running.iter().filter(|channel| channel.headroom_ms < 0).count();
     let viewers = state.control.tuning().viewers();
     let viewers: Vec<Value> = viewers
         .iter()
@@ -162,7 +164,9 @@ pub async fn streaming(Has(state): Has<State>) -> Json<Value> {
         })
         .collect();
     Json(json!({
-        "status": if health.pool.running < health.pool.limit { "healthy" } else { "degraded" },
+        "status": if late == 0 { "healthy" } else { "degraded" },
+        "running_channels": running.len(),
+        "late_channels": late,
         "watchdog": pool(&health),
         "viewers": viewers,
         "timestamp": stamp(state.now()),
