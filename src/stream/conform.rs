@@ -112,16 +112,33 @@ impl Conformer {
         told.await.unwrap_or(ConformEnd::Cancelled)
     }
 
-    /// Makes a slate of a picture; like any media, but in groups that can be looped.
-    pub(super) async fn slate(
-        &self,
-        media: &Arc<Media>,
-        key: RenditionKey,
-        profile: &Profile,
-    ) -> ConformEnd {
+    /// Makes a slate of a picture, in groups that can be looped.
+    pub(super) async fn slate(&self, media: &Arc<Media>, profile: &Profile) -> ConformEnd {
+        let key = Store::key_of(media, profile);
         let (tell, told) = oneshot::channel();
         self.begin(&mut self.state(), media, profile, key, 0, Audience::Slate(tell));
         told.await.unwrap_or(ConformEnd::Cancelled)
+    }
+
+    /// Ends what is made for nobody; what is there stays.
+    pub fn stop_ahead(&self) {
+        let mut state = self.state();
+        let idle: Vec<u64> = state
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.background && job.waiters.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            state.cancel(id);
+        }
+    }
+
+    /// Whether nothing worth mentioning is missing of a rendition.
+    pub fn is_made(&self, media: &Media, profile: &Profile) -> bool {
+        let index = self.means.store.index_of(&Store::key_of(media, profile));
+        let end = index.as_ref().and_then(|index| index.end_frame);
+        index.is_some() && next_hole(index.as_deref(), 0, end).is_none()
     }
 
     /// Whether `media` failed when nobody waited for it, and is not to be tried again.
@@ -334,10 +351,14 @@ impl Conformer {
             if task.effort == Effort::Background && !transient {
                 let index = self.means.store.index_of(&task.key);
                 let end = index.as_ref().and_then(|index| index.end_frame);
+                // Also when it ended well but left a hole: trying again would leave it again.
                 if next_hole(index.as_deref(), 0, end).is_some() {
                     state.failed_ahead.insert(task.key.clone());
                 }
             }
+        }
+        if task.effort == Effort::Slate {
+            return;
         }
         let mut jobs: Vec<ConformJob> = channels
             .into_iter()

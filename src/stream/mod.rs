@@ -7,6 +7,7 @@
 //!
 //! [`Tuning`] is for those who watch, [`Steering`] for the one who decides what is on air.
 
+pub mod ahead;
 mod channel;
 pub mod compose;
 pub mod conform;
@@ -19,6 +20,7 @@ pub mod outputprobe;
 pub mod pool;
 pub mod rendition;
 mod ring;
+pub mod slate;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -173,6 +175,9 @@ pub enum StartError {
     /// The store cannot be used.
     #[error("open the rendition store")]
     Store(#[from] store::StoreError),
+    /// The pictures of the slates cannot be written.
+    #[error("write the slates' pictures")]
+    Cards(#[from] std::io::Error),
 }
 
 /// Starts streaming; nothing is on air before the first [`Steering::publish`].
@@ -189,21 +194,32 @@ pub fn start(
     pool: Arc<pool::Pool>,
 ) -> Result<(Tuning, Steering), StartError> {
     let store = Store::open(&settings.cache_dir.join("renditions"), settings.cache_bytes)?;
+    let cards = slate::Cards::install(&settings.cache_dir.join("cards"))?;
     let conformer = Conformer::start(
         Arc::clone(&store),
         Arc::clone(&pool),
         Arc::clone(&clock),
         stop,
         facts.clone(),
-        conform::Settings {
-            ffmpeg: settings.ffmpeg.clone(),
-            still: settings.cache_dir.join("still.png"),
-        },
+        conform::Settings { ffmpeg: settings.ffmpeg.clone(), still: cards.sound() },
     );
-    let making = Making { conformer: Arc::clone(&conformer) };
+    let means = ahead::Means {
+        conformer: Arc::clone(&conformer),
+        store: Arc::clone(&store),
+        cards,
+        clock: Arc::clone(&clock),
+        horizon_ms: settings.ahead_ms,
+    };
+    let nudge = ahead::Nudge::default();
+    let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone() };
     let parts =
         Parts { renditions: store, conforming: conformer, processes: pool, making: Some(making) };
-    Ok(Core::assemble(settings, clock, stop, facts, parts))
+    let (tuning, steering) = Core::assemble(settings, clock, stop, facts, parts);
+    let core = Arc::downgrade(&tuning.core);
+    ahead::start(means, stop, nudge, move || {
+        core.upgrade().map_or_else(ahead::Plans::default, |core| core.plans())
+    });
+    Ok((tuning, steering))
 }
 
 /// For those who watch: reads only.
@@ -296,6 +312,13 @@ impl Steering {
     /// A running channel goes on with it where what is composed ends; viewers stay, unless the
     /// profile is another one: then their streams end and they tune again.
     pub fn publish(&self, on_air: OnAir) {
+        self.put_on_air(on_air);
+        if let Some(making) = &self.core.making {
+            making.nudge.nudge();
+        }
+    }
+
+    fn put_on_air(&self, on_air: OnAir) {
         let on_air = Arc::new(on_air);
         let mut channels = self.core.lock();
         let entry = channels
@@ -351,6 +374,7 @@ struct Parts {
 #[derive(Debug)]
 struct Making {
     conformer: Arc<Conformer>,
+    nudge: ahead::Nudge,
 }
 
 /// What everything in here shares.
@@ -533,6 +557,16 @@ impl Core {
         let (from, to) = (rate.frame_at_or_after(window.start), rate.frame_at_or_after(window.end));
         let units = composing(on_air, &*self.renditions, &[], |c| hls::compose(c, from, to + 1));
         hls::segment(&on_air.profile, &units, n)
+    }
+
+    /// What is on air on every channel, for work ahead.
+    fn plans(&self) -> ahead::Plans {
+        let channels = self.lock();
+        let watched = channels.iter().filter(|(_, entry)| entry.live.is_some());
+        ahead::Plans {
+            watched: watched.map(|(id, _)| *id).collect(),
+            channels: channels.values().map(|entry| Arc::clone(&entry.on_air)).collect(),
+        }
     }
 
     /// Hands a fact upwards, or counts that there was no room.

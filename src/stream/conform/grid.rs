@@ -18,12 +18,15 @@ use super::hole::SHORT;
 use crate::domain::Profile;
 use crate::mpegts::demux::{Kind, Sample};
 use crate::mpegts::{adts, h264};
-use crate::stream::ffmpeg::ORIGIN_TICKS;
+use crate::stream::ffmpeg::{AudioTreatment, ORIGIN_TICKS, Treatment, VideoTreatment};
 use crate::stream::rendition::{Gop, VideoUnit};
 use crate::stream::store::NewGop;
 
 /// How far the picture may run ahead of the sound before a group goes without the rest of it.
 const PATIENCE_TICKS: i64 = 2 * 90_000;
+
+/// A grid of sound this close to whole frames of media time is moved onto them (two milliseconds).
+const SNAP_TICKS: i64 = 180;
 
 /// Why access units do not make a rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +60,13 @@ pub(super) struct Assembler {
     profile: Profile,
     copied: bool,
     has_audio: bool,
+    /// Whether the times of the sound still have the phase in them: ffmpeg takes it off only
+    /// where it encodes both.
+    sound_raw: bool,
+    /// How far copied pictures lie behind the grid.
     phase: Option<i64>,
+    /// Sound that came before the phase was known.
+    early: Vec<Sample>,
     longest: usize,
     parameters: Option<Vec<Bytes>>,
     open: Option<Open>,
@@ -76,20 +85,19 @@ struct Open {
 }
 
 impl Assembler {
-    /// For one run; `phase` is what an earlier run found, for copied pictures.
-    pub(super) fn new(
-        profile: &Profile,
-        copied: bool,
-        phase: Option<i64>,
-        has_audio: bool,
-    ) -> Self {
+    /// For one run; `phase` is what an earlier copying run found.
+    pub(super) fn new(profile: &Profile, treatment: &Treatment, phase: Option<i64>) -> Self {
         let ticks = Profile::MAX_GOP_MS * 90;
         let longest = profile.rate.frame_at_or_before(ticks) + 1;
+        let copied = treatment.video == VideoTreatment::Copy;
+        let sound_copied = matches!(treatment.audio, AudioTreatment::Copy { .. });
         Self {
             profile: profile.clone(),
             copied,
-            has_audio,
-            phase: if copied { phase } else { Some(0) },
+            has_audio: treatment.audio != AudioTreatment::Silence,
+            sound_raw: copied || sound_copied,
+            phase: if copied { phase } else { Some(phase.unwrap_or(0)) },
+            early: Vec::new(),
             longest: usize::try_from(longest).unwrap_or(usize::MAX),
             parameters: None,
             open: None,
@@ -112,25 +120,38 @@ impl Assembler {
     pub(super) fn push(&mut self, sample: Sample) -> Result<Vec<NewGop>, Misfit> {
         match sample.kind {
             Kind::Video => self.picture(sample)?,
-            Kind::Audio => {
-                if adts::is_profile_frame(&sample.data) {
-                    self.sound.push(sample.pts - ORIGIN_TICKS, sample.data);
-                }
-            }
+            Kind::Audio => self.early.push(sample),
         }
+        self.hear();
         Ok(self.complete(false))
     }
 
     /// Ends the run: gives what is left.
     ///
+    /// `torn` says that the source broke off; then a last group with holes is left out.
+    ///
     /// # Errors
     /// When the last group breaks a rule.
-    pub(super) fn finish(&mut self) -> Result<Vec<NewGop>, Misfit> {
+    pub(super) fn finish(&mut self, torn: bool) -> Result<Vec<NewGop>, Misfit> {
         if let Some(open) = self.open.take() {
             let end = open.pictures.iter().map(|unit| unit.frame + 1).max().unwrap_or(open.first);
-            self.close(open, end)?;
+            match self.close(open, end) {
+                Err(Misfit::Missing) if torn => {}
+                closed => closed?,
+            }
         }
         Ok(self.complete(true))
+    }
+
+    /// Lays sound on its grid as soon as the phase is known.
+    fn hear(&mut self) {
+        let Some(phase) = self.phase else { return };
+        let phase = if self.sound_raw { phase } else { 0 };
+        for sample in self.early.drain(..) {
+            if adts::is_profile_frame(&sample.data) {
+                self.sound.push(sample.pts - ORIGIN_TICKS - phase, sample.data);
+            }
+        }
     }
 
     fn picture(&mut self, sample: Sample) -> Result<(), Misfit> {
@@ -170,6 +191,7 @@ impl Assembler {
             if tick - low <= high - tick { before } else { before + 1 }
         };
         let phase = match self.phase {
+            Some(_) if !self.copied => 0,
             Some(phase) => phase,
             None => {
                 // A first picture that is late by less than the eye sees makes the file begin
@@ -232,18 +254,18 @@ impl Assembler {
     fn complete(&mut self, ended: bool) -> Vec<NewGop> {
         let mut ready = Vec::new();
         while let Some((_, end)) = self.waiting.front() {
-            let end_tick = self.profile.tick_of(*end) + self.phase.unwrap_or(0);
+            let end_tick = self.profile.tick_of(*end);
             let heard = !self.has_audio || self.sound.reached(end_tick);
             if !heard && !ended && self.video_dts < end_tick + PATIENCE_TICKS {
                 break;
             }
             let Some((open, end)) = self.waiting.pop_front() else { break };
-            let start_tick = self.profile.tick_of(open.first) + self.phase.unwrap_or(0);
+            let start_tick = self.profile.tick_of(open.first);
             let (audio_tick, audio) = self.sound.take(start_tick, end_tick);
             ready.push(NewGop {
                 first_frame: open.first,
                 frames: u32::try_from(end - open.first).unwrap_or(u32::MAX),
-                audio_tick: audio_tick - self.phase.unwrap_or(0),
+                audio_tick,
                 gop: Gop { video: open.pictures, audio },
             });
         }
@@ -264,7 +286,11 @@ struct Sound {
 impl Sound {
     fn push(&mut self, tick: i64, data: Bytes) {
         const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
-        let origin = *self.origin.get_or_insert(tick);
+        let origin = *self.origin.get_or_insert_with(|| {
+            // A container that rounds to milliseconds must not put two runs on two grids.
+            let snapped = (tick + STEP / 2).div_euclid(STEP) * STEP;
+            if (snapped - tick).abs() <= SNAP_TICKS { snapped } else { tick }
+        });
         let off = tick - (origin + self.next * STEP);
         // One and a half frames of tolerance, so that jitter does not flip-flop.
         let index = if off.abs() * 2 <= STEP * 3 {

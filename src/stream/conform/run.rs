@@ -17,7 +17,7 @@ use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
-use crate::stream::ffmpeg::{AudioTreatment, Effort, Run, Treatment, VideoTreatment};
+use crate::stream::ffmpeg::{Effort, Run, Treatment, VideoTreatment};
 use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
 use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
@@ -92,6 +92,7 @@ pub(super) async fn run(means: &Means, task: &Task, treatment: &Treatment, hole:
         until_frame: hole.until,
         effort: task.effort,
         threads: task.threads,
+        phase: means.store.notes(&task.key).phase.unwrap_or(0),
         still: if task.effort == Effort::Slate {
             Path::new(&task.media.path)
         } else {
@@ -125,13 +126,12 @@ pub(super) async fn run(means: &Means, task: &Task, treatment: &Treatment, hole:
     };
     let copied = treatment.video == VideoTreatment::Copy;
     let phase = means.store.notes(&task.key).phase;
-    let has_audio = treatment.audio != AudioTreatment::Silence;
     let mut sink = Sink {
         means,
         task,
         hole,
         copied,
-        assembler: Assembler::new(&task.profile, copied, phase, has_audio),
+        assembler: Assembler::new(&task.profile, treatment, phase),
         writer: Some(means.store.writer(&task.key)),
         came: false,
         last_tick: None,
@@ -208,6 +208,10 @@ async fn hold(means: &Means, task: &Task, begin_ms: i64) {
 }
 
 fn report_line(means: &Means, task: &Task, line: String) {
+    if task.effort == Effort::Slate {
+        tracing::warn!("a slate: {line}");
+        return;
+    }
     // A flood of complaints must not hold up the picture, so a full queue loses lines.
     if means.facts.try_send(Fact::StderrLine { job: task.job, line }).is_err() {
         tracing::debug!("a line of ffmpeg was not reported");
@@ -268,12 +272,13 @@ impl Sink<'_> {
             _ => false,
         };
         // The last picture of a file that breaks off is half a picture.
-        let whole = ended_well && !(self.copied && short && self.hole.until.is_none());
+        let torn = self.copied && short && self.hole.until.is_none();
+        let whole = ended_well && !torn;
         let samples = demuxer.finish(whole);
         if let Err(end) = self.take(samples).await {
             return end;
         }
-        match self.assembler.finish() {
+        match self.assembler.finish(torn) {
             Ok(gops) => {
                 if let Err(end) = self.store(gops).await {
                     return end;

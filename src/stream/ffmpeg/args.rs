@@ -50,6 +50,8 @@ pub struct Run<'a> {
     pub from_frame: i64,
     /// The first frame not wanted any more; exact when encoding, ignored when copying.
     pub until_frame: Option<i64>,
+    /// What is taken off all times when encoding, in ticks: the phase of an earlier copying run.
+    pub phase: i64,
     /// Who waits for it.
     pub effort: Effort,
     /// Threads of the encoder; 0 leaves the choice to it.
@@ -128,6 +130,9 @@ impl Run<'_> {
                 filters.push(on_grid);
             }
             VideoTreatment::Encode { deinterlace, .. } => {
+                if self.phase != 0 {
+                    filters.push(format!("setpts=PTS-({})/TB", seconds(self.phase)));
+                }
                 if *deinterlace {
                     filters.push(format!("bwdif=mode={}:deint=interlaced", fields(*rate)));
                 }
@@ -187,7 +192,11 @@ impl Run<'_> {
             AudioTreatment::Encode { track } => {
                 args.pair("-map", format!("0:a:{track}"));
                 // Two steps, because `first_pts` counts samples of its own input.
-                let mut filter = "aresample=48000,aresample=async=1:min_hard_comp=0.1".to_owned();
+                let mut filter = String::new();
+                if self.phase != 0 && !self.copies_video() {
+                    filter.push_str(&format!("asetpts=PTS-({})/TB,", seconds(self.phase)));
+                }
+                filter.push_str("aresample=48000,aresample=async=1:min_hard_comp=0.1");
                 if !self.copies_video() {
                     let grid = (self.first_tick() * 48_000 / 90_000).div_euclid(1024) * 1024;
                     filter.push_str(&format!(":first_pts={grid}"));
@@ -244,7 +253,9 @@ impl Args {
 /// Ticks as decimal seconds, to the microsecond.
 fn seconds(ticks: i64) -> String {
     let micros = ticks * 100 / 9;
-    format!("{}.{:06}", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000))
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 /// A key frame every `frames` frames.

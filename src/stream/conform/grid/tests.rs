@@ -23,7 +23,17 @@ fn audio(tick: i64) -> Sample {
 }
 
 fn assembler(copied: bool, has_audio: bool) -> Assembler {
-    Assembler::new(&Profile::named("360p25").unwrap(), copied, None, has_audio)
+    with_phase(copied, has_audio, None)
+}
+
+fn with_phase(copied: bool, has_audio: bool, phase: Option<i64>) -> Assembler {
+    let video = if copied {
+        VideoTreatment::Copy
+    } else {
+        VideoTreatment::Encode { deinterlace: false, why: String::new() }
+    };
+    let audio = if has_audio { AudioTreatment::Copy { track: 0 } } else { AudioTreatment::Silence };
+    Assembler::new(&Profile::named("360p25").unwrap(), &Treatment { video, audio }, phase)
 }
 
 /// Copies pictures given as frame numbers in decode order, `!` marking key frames, and lists the
@@ -36,7 +46,7 @@ fn copy(pictures: &str) -> String {
             let frame: i64 = word.trim_end_matches('!').parse().unwrap();
             groups.extend(assembler.push(video(frame * FRAME, word.ends_with('!')))?);
         }
-        groups.extend(assembler.finish()?);
+        groups.extend(assembler.finish(false)?);
         Ok(())
     };
     let answer = run();
@@ -79,14 +89,34 @@ fn a_constant_phase_is_taken_off_and_kept_for_later_runs() {
         groups.extend(first.push(audio(1_000 + frame * 1920)).unwrap());
         groups.extend(first.push(video(1_000 + frame * FRAME, frame % 2 == 0)).unwrap());
     }
-    groups.extend(first.finish().unwrap());
+    groups.extend(first.finish(false).unwrap());
     assert_eq!(first.phase(), Some(1_000));
     assert_eq!((groups[0].first_frame, groups[0].audio_tick), (0, 0));
-    let mut second = Assembler::new(&Profile::named("360p25").unwrap(), true, first.phase(), false);
+    let mut second = with_phase(true, false, first.phase());
     second.push(video(1_045 + 50 * FRAME, true)).unwrap();
-    assert_eq!(second.finish().unwrap()[0].first_frame, 50);
-    let mut other = Assembler::new(&Profile::named("360p25").unwrap(), true, Some(-1_000), false);
+    assert_eq!(second.finish(false).unwrap()[0].first_frame, 50);
+    let mut other = with_phase(true, false, Some(-1_000));
     assert_eq!(other.push(video(1_000, true)), Err(Misfit::OffGrid));
+}
+
+#[test]
+fn an_encoding_run_after_a_copying_one_goes_on_in_its_time() {
+    let mut run = with_phase(false, true, Some(1_000));
+    run.push(audio(1_000 + 10 * 1920)).unwrap();
+    run.push(video(5 * FRAME, true)).unwrap();
+    let groups = run.finish(false).unwrap();
+    assert_eq!((groups[0].first_frame, groups[0].audio_tick), (5, 10 * 1920));
+}
+
+#[test]
+fn the_torn_end_of_a_file_is_left_out() {
+    let mut run = assembler(true, false);
+    let mut groups = Vec::new();
+    for (frame, key) in [(0, true), (1, false), (2, true), (5, false), (3, false)] {
+        groups.extend(run.push(video(frame * FRAME, key)).unwrap());
+    }
+    groups.extend(run.finish(true).unwrap());
+    assert_eq!(groups.len(), 1);
 }
 
 #[test]
@@ -117,7 +147,7 @@ fn sound_follows_the_picture_it_is_heard_with() {
         groups.extend(assembler.push(video(frame * FRAME, frame % 2 == 0)).unwrap());
     }
     assert_eq!(groups.len(), 2);
-    groups.extend(assembler.finish().unwrap());
+    groups.extend(assembler.finish(false).unwrap());
     let list: Vec<(i64, usize)> =
         groups.iter().map(|new| (new.audio_tick, new.gop.audio.len())).collect();
     assert_eq!(list, [(0, 4), (4 * 1920, 4), (8 * 1920, 1)]);
@@ -139,8 +169,8 @@ fn a_group_waits_for_its_sound_but_not_for_ever() {
 #[test]
 fn sound_is_straightened_filled_and_thinned() {
     let mut sound = Sound::default();
+    sound.push(60, Bytes::from_static(b"snaps to zero"));
     let frame = |byte: u8| Bytes::from(vec![byte]);
-    sound.push(0, frame(0));
     sound.push(1_920 + 90, frame(1)); // jitter
     sound.push(2 * 1_920 - 90, frame(2));
     sound.push(2 * 1_920 - 1_500, frame(9)); // overlaps

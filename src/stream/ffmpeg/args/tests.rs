@@ -9,6 +9,7 @@ fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
         profile: &profile,
         from_frame: 0,
         until_frame: None,
+        phase: 0,
         effort: Effort::Background,
         threads: 2,
         still: Path::new("/cache/still.png"),
@@ -85,6 +86,7 @@ fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
             profile: &profile,
             from_frame: 0,
             until_frame: None,
+            phase: 0,
             effort: Effort::Live,
             threads: 0,
             still: Path::new("/cache/still.png"),
@@ -100,4 +102,5 @@ fn ticks_are_written_to_the_microsecond() {
     assert_eq!(seconds(0), "0.000000");
     assert_eq!(seconds(90_001), "1.000011");
     assert_eq!(seconds(7_507), "0.083411");
+    assert_eq!(seconds(-1_890), "-0.021000");
 }

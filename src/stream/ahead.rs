@@ -1,0 +1,195 @@
+//! Work ahead: conforms what will be on air before anybody waits for it.
+//!
+//! One task makes one rendition at a time at idle priority, in the order of [`choose`], and looks
+//! again every few seconds: something more urgent takes the place of what is being made, which
+//! goes on later where it stopped. On a small machine it stands back while a viewer's conform
+//! runs. What failed is reported once by the conformer and left alone until its file changes or
+//! the operator restarts it.
+//!
+//! The same task makes the slates of every profile in use, before anything else, and tells the
+//! store when everything is next needed.
+
+mod choose;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+pub use self::choose::{Job, Line, next_job, next_uses};
+use super::OnAir;
+use super::conform::Conformer;
+use super::slate::Cards;
+use super::store::Store;
+use crate::domain::{ChannelId, ConformEnd, Media, Profile, UtcMillis};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::stop::Stop;
+
+/// Time between two looks when nothing happens.
+const LOOK: Duration = Duration::from_secs(5);
+/// Time before the next try when the machine or the disk had no room.
+const NO_ROOM: Duration = Duration::from_secs(60);
+/// How far next uses are looked up for eviction.
+const USES_MS: i64 = 24 * 3_600_000;
+
+/// What the task works with.
+#[derive(Debug)]
+pub struct Means {
+    /// Who makes renditions.
+    pub conformer: Arc<Conformer>,
+    /// Where they are kept.
+    pub store: Arc<Store>,
+    /// The pictures of the slates.
+    pub cards: Cards,
+    /// The time.
+    pub clock: SharedClock,
+    /// How far ahead of its air time media is conformed, in milliseconds.
+    pub horizon_ms: i64,
+}
+
+/// What all channels play at a moment, and which of them are watched.
+#[derive(Debug, Clone, Default)]
+pub struct Plans {
+    /// Every channel on air.
+    pub channels: Vec<Arc<OnAir>>,
+    /// Those with viewers.
+    pub watched: HashSet<ChannelId>,
+}
+
+/// Wakes the task, for instance when a channel was published.
+#[derive(Debug, Clone, Default)]
+pub struct Nudge(Arc<Notify>);
+
+impl Nudge {
+    /// Makes the task look at once.
+    pub fn nudge(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Starts the task; `look` gives what is on air, and is asked every few seconds.
+pub fn start(
+    means: Means,
+    stop: &Stop,
+    nudge: Nudge,
+    look: impl Fn() -> Plans + Send + Sync + 'static,
+) {
+    let ahead = Ahead { means, stop: stop.clone(), nudge };
+    stop.spawn("ahead", async move {
+        tokio::select! {
+            () = ahead.run(look) => {}
+            () = ahead.stop.requested() => {}
+        }
+    });
+}
+
+struct Ahead {
+    means: Means,
+    stop: Stop,
+    nudge: Nudge,
+}
+
+impl Ahead {
+    async fn run(&self, look: impl Fn() -> Plans) {
+        let mut without_slates = HashMap::new();
+        loop {
+            let plans = look();
+            self.tell_uses(&plans);
+            self.make_slates(&plans, &mut without_slates).await;
+            if self.means.conformer.is_busy() {
+                self.wait(Duration::from_secs(1)).await;
+                continue;
+            }
+            let Some(job) = self.choose(&plans) else {
+                self.wait(LOOK).await;
+                continue;
+            };
+            match self.make(&job, &look).await {
+                ConformEnd::NotStored { .. } | ConformEnd::NotStarted { .. } => {
+                    tokio::time::sleep(NO_ROOM).await;
+                }
+                ConformEnd::Cancelled => self.wait(Duration::from_millis(200)).await,
+                ConformEnd::Completed
+                | ConformEnd::Exited { .. }
+                | ConformEnd::Missing
+                | ConformEnd::Unusable { .. }
+                | ConformEnd::Truncated { .. } => {}
+            }
+        }
+    }
+
+    /// Makes one rendition, unless something else becomes more urgent meanwhile.
+    async fn make(&self, job: &Job, look: &impl Fn() -> Plans) -> ConformEnd {
+        let making = self.means.conformer.ahead(&job.media, &job.profile);
+        tokio::pin!(making);
+        loop {
+            tokio::select! {
+                end = &mut making => return end,
+                () = self.wait(LOOK) => {
+                    let plans = look();
+                    self.tell_uses(&plans);
+                    let best = self.choose(&plans);
+                    let same = best.is_some_and(|best| {
+                        best.media.id == job.media.id && best.profile == job.profile
+                    });
+                    if !same {
+                        self.means.conformer.stop_ahead();
+                    }
+                }
+            }
+        }
+    }
+
+    fn choose(&self, plans: &Plans) -> Option<Job> {
+        let conformer = &self.means.conformer;
+        let needs = |media: &Media, profile: &Profile| {
+            !conformer.is_made(media, profile) && !conformer.failed_ahead(media, profile)
+        };
+        let now = UtcMillis(self.means.clock.now_ms());
+        next_job(now, self.means.horizon_ms, &lines(plans), &needs)
+    }
+
+    fn tell_uses(&self, plans: &Plans) {
+        let now = UtcMillis(self.means.clock.now_ms());
+        self.means.store.publish_uses(next_uses(now, USES_MS, &lines(plans)));
+    }
+
+    /// Makes the slates that are missing; a profile whose slates fail is tried again later.
+    async fn make_slates(&self, plans: &Plans, failed_at: &mut HashMap<String, i64>) {
+        let mut profiles: Vec<&Profile> = plans.channels.iter().map(|on| &on.profile).collect();
+        profiles.sort_by(|a, b| a.name.cmp(&b.name));
+        profiles.dedup_by(|a, b| a.name == b.name);
+        for profile in profiles {
+            let now = self.means.clock.now_ms();
+            let patience = i64::try_from(NO_ROOM.as_millis()).unwrap_or(i64::MAX);
+            if failed_at.get(&profile.name).is_some_and(|at| now - at < patience) {
+                continue;
+            }
+            let Means { conformer, store, cards, .. } = &self.means;
+            if let Err(error) = cards.conform(conformer, store, profile).await {
+                failed_at.insert(profile.name.clone(), now);
+                tracing::error!(%error, "there is no slate for profile {}", profile.name);
+            }
+        }
+    }
+
+    async fn wait(&self, time: Duration) {
+        // Either way the next look sees all there is.
+        drop(tokio::time::timeout(time, self.nudge.0.notified()).await);
+    }
+}
+
+fn lines(plans: &Plans) -> Vec<Line<'_>> {
+    let line = |on_air: &'_ Arc<OnAir>| plans.watched.contains(&on_air.channel.id);
+    plans
+        .channels
+        .iter()
+        .map(|on_air| Line {
+            profile: &on_air.profile,
+            timeline: &on_air.timeline,
+            media: &on_air.media,
+            watched: line(on_air),
+        })
+        .collect()
+}
