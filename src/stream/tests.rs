@@ -305,15 +305,7 @@ async fn facts_that_nobody_takes_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_real_decoder_and_a_real_remuxer_have_nothing_to_say() {
     let rig = Rig::prepared();
-    let sources = ["testsrc2", "smptebars", "testsrc"];
-    for (id, (source, bf)) in (1..).zip(sources.into_iter().zip([0, 2, 3])) {
-        rig.store.put_stream(MediaId(id), &rig.profile, &encode(source, bf));
-    }
-    for (slate, source) in
-        [(rendition::SLATE_STANDBY, "color=red"), (rendition::SLATE_NO_PROGRAMMING, "color=blue")]
-    {
-        rig.store.put_stream(slate, &rig.profile, &encode(source, 0));
-    }
+    rig.encode_all();
     // Cuts in the middle of items, a hole, and an item that is longer than its slot.
     let slots = [
         (Some(1), 0, 6_000),
@@ -337,6 +329,33 @@ async fn a_real_decoder_and_a_real_remuxer_have_nothing_to_say() {
     assert_eq!(ffmpeg(&format!("-v warning -i {path} -map 0 -c copy -f null -")).1, "");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_probe_tells_a_good_stream_from_the_slate_and_from_noise() {
+    let rig = Rig::prepared();
+    let none = rig.tuning.probe_output(CHANNEL).await;
+    assert!(matches!(none, Err(ProbeError::NotRunning)), "{none:?}");
+    // The pictures of the fake store are no pictures.
+    let viewer = rig.join();
+    rig.sleep(500).await;
+    let noise = rig.tuning.probe_output(CHANNEL).await.unwrap();
+    assert_eq!((noise.faults, noise.media), (0, Some(MediaId(2))));
+    assert!(noise.decode_error.is_some() && !noise.is_healthy());
+    drop(viewer);
+    rig.sleep(40_000).await;
+
+    rig.encode_all();
+    rig.steering.publish(on_air(&rig.profile, START, &[(Some(1), 0, 5_000)].repeat(20)));
+    let _viewer = rig.join();
+    rig.sleep(500).await;
+    let good = rig.tuning.probe_output(CHANNEL).await.unwrap();
+    assert!(good.is_healthy(), "{good:?}");
+    assert!(good.units >= 4 && good.pictures >= 175 && good.headroom_ms > 7_000, "{good:?}");
+    rig.store.remove(MediaId(1));
+    rig.sleep(8_000).await;
+    let slate = rig.tuning.probe_output(CHANNEL).await.unwrap();
+    assert!(slate.on_slate && slate.decode_error.is_none() && !slate.is_healthy(), "{slate:?}");
+}
+
 /// A core over fakes at [`START`].
 struct Rig {
     profile: Profile,
@@ -347,6 +366,7 @@ struct Rig {
     facts: mpsc::Receiver<Fact>,
     clock: SharedClock,
     stop: Stop,
+    _folder: tempfile::TempDir,
 }
 
 impl Rig {
@@ -361,8 +381,9 @@ impl Rig {
         let clock: SharedClock = Arc::new(PausedClock { base: tokio::time::Instant::now() });
         let stop = Stop::new();
         let (sender, facts) = mpsc::channel(64);
+        let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
-            cache_dir: PathBuf::from("/nonexistent"),
+            cache_dir: folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,
             linger_ms: 30_000,
@@ -375,14 +396,38 @@ impl Rig {
         let parts = Parts {
             renditions: Arc::clone(&store) as Arc<dyn Renditions>,
             conforming: Arc::clone(&conforming) as Arc<dyn Conforming>,
-            processes: Arc::new(NoProcesses),
+            processes: Arc::new(Programs),
             making: None,
         };
         let (tuning, steering) = Core::assemble(settings, Arc::clone(&clock), &stop, sender, parts);
-        let rig = Self { profile, store, conforming, tuning, steering, facts, clock, stop };
+        let rig = Self {
+            profile,
+            store,
+            conforming,
+            tuning,
+            steering,
+            facts,
+            clock,
+            stop,
+            _folder: folder,
+        };
         let slots = [(Some(1), 0, 10_000), (Some(2), 0, 10_000), (Some(3), 0, 10_000)].repeat(20);
         rig.steering.publish(on_air(&rig.profile, START - 100_000, &slots));
         rig
+    }
+
+    /// Replaces what is in the store by six seconds each of real pictures and sound.
+    fn encode_all(&self) {
+        let sources = [
+            (MediaId(1), "testsrc2", 0),
+            (MediaId(2), "smptebars", 2),
+            (MediaId(3), "testsrc", 3),
+            (rendition::SLATE_STANDBY, "color=red", 0),
+            (rendition::SLATE_NO_PROGRAMMING, "color=blue", 0),
+        ];
+        for (media, source, b_pictures) in sources {
+            self.store.put_stream(media, &self.profile, &encode(source, b_pictures));
+        }
     }
 
     fn now(&self) -> i64 {
@@ -430,13 +475,20 @@ impl Clock for PausedClock {
     }
 }
 
+/// Runs programs without a pool.
 #[derive(Debug)]
-struct NoProcesses;
+struct Programs;
 
 #[async_trait::async_trait]
-impl Processes for NoProcesses {
-    async fn run(&self, _: Command) -> Result<Finished, ProcessError> {
-        Err(ProcessError::Refused { reason: "capacity" })
+impl Processes for Programs {
+    async fn run(&self, command: Command) -> Result<Finished, ProcessError> {
+        let run = move || {
+            #[expect(clippy::disallowed_methods, reason = "a test stands in for the pool")]
+            std::process::Command::new(command.program).args(command.args).output().unwrap()
+        };
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(Finished { code: output.status.code(), stdout: output.stdout, stderr })
     }
 }
 
