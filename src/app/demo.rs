@@ -1,7 +1,7 @@
 //! The demo: a small generated library and three channels that play it.
 //!
-//! The channels exist from the first second and show the slate until the first items are made;
-//! every few items the library is scanned again, so that the channels fill while one watches.
+//! The channels are made with the first items, and every few items the library is scanned again,
+//! so that they fill while one watches.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +18,10 @@ use crate::domain::{
 use crate::foundation::process::Processes;
 use crate::library::demo;
 
-/// Makes the demo channels if there are no channels, then generates and scans the library.
+/// Items between two scans while the library is made; the first few hold something of each kind.
+const FEW: usize = 4;
+
+/// Generates and scans the library, and makes the demo channels if there are no channels.
 ///
 /// # Errors
 /// When the library cannot be made or a channel cannot be stored.
@@ -30,17 +33,14 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(&folder).await.context("create the folder of the demo library")?;
     let library = library(&control, &folder).await?;
-    if control.channels().await?.is_empty() {
-        channels(&control, library).await?;
-    }
     let scan_often = control.clone();
     let (made, mut progress) = tokio::sync::watch::channel((0, 0));
     let scanning = async {
         // Ends when `made` is dropped, which is when everything is generated.
         while progress.changed().await.is_ok() {
             let (done, _) = *progress.borrow_and_update();
-            if done == 1 || done % 3 == 0 {
-                scan(&scan_often, library).await;
+            if done % FEW == 0 {
+                show(&scan_often, library).await;
             }
         }
     };
@@ -54,7 +54,7 @@ pub(super) async fn run(
     };
     let (result, ()) = tokio::join!(generated, scanning);
     result.context("generate the demo library")?;
-    scan(&control, library).await;
+    show(&control, library).await;
     Ok(())
 }
 
@@ -93,9 +93,17 @@ async fn channels(control: &Control, library: LibraryId) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Scans and waits; a scan that is running already is good enough.
-async fn scan(control: &Control, library: LibraryId) {
-    if let Err(error) = control.scan_and_wait(&Actor::System, library).await {
-        tracing::warn!(error = %error, "the demo library could not be scanned");
+/// Brings what is made so far on air; what fails now is tried again with the next items.
+async fn show(control: &Control, library: LibraryId) {
+    if let Err(error) = scan_and_play(control, library).await {
+        tracing::warn!(error = format!("{error:#}"), "the demo items could not be put on air");
     }
+}
+
+async fn scan_and_play(control: &Control, library: LibraryId) -> anyhow::Result<()> {
+    control.scan_and_wait(&Actor::System, library).await.context("scan the demo library")?;
+    if control.channels().await?.is_empty() {
+        channels(control, library).await.context("make the demo channels")?;
+    }
+    Ok(())
 }

@@ -225,8 +225,13 @@ async fn open_database(data_dir: &Path) -> anyhow::Result<Db> {
 }
 
 fn limits(config: &Config) -> pool::Limits {
+    // 0 leaves it to memory and descriptors.
+    let max_processes = match config.ffmpeg.max_processes {
+        0 => usize::MAX,
+        most => most,
+    };
     pool::Limits {
-        max_processes: config.ffmpeg.max_processes,
+        max_processes,
         spawns_per_second: config.ffmpeg.spawns_per_second,
         memory_guard: config.ffmpeg.memory_guard_threshold,
         descriptor_reserve: config.ffmpeg.fd_guard_reserve,

@@ -7,10 +7,13 @@ use crate::domain::{
     RecordKind, Rules, Selector,
 };
 
+use crate::storage::audit::Draft;
+
+use super::Control;
+use super::audit::actor_code;
 use super::error::ControlError;
 use super::operations::Actor;
 use super::programming::Replan;
-use super::{Control, actor_name};
 
 impl Control {
     /// All channels by number, disabled ones included.
@@ -58,7 +61,7 @@ impl Control {
             json!({"what": "channel_created", "channel": channel.id, "number": channel.number});
         self.record_change(actor, body).await;
         tracing::info!(
-            channel.id = %channel.id, actor = actor_name(actor),
+            channel.id = %channel.id, actor = actor_code(actor),
             "channel {} {} was created", channel.number, channel.name
         );
         self.refresh(Replan::Extend).await?;
@@ -105,7 +108,7 @@ impl Control {
         }
         self.db().update_channel(&channel).await.map_err(ControlError::storage("the channel"))?;
         self.record_change(actor, json!({"what": "channel_edited", "channel": id})).await;
-        tracing::info!(channel.id = %id, actor = actor_name(actor), "channel {id} was edited");
+        tracing::info!(channel.id = %id, actor = actor_code(actor), "channel {id} was edited");
         let replan =
             if channel.rules == before.rules { Replan::Extend } else { Replan::FromNext(vec![id]) };
         self.refresh(replan).await?;
@@ -120,7 +123,7 @@ impl Control {
         self.channel(id).await?;
         self.db().delete_channel(id).await.map_err(ControlError::storage("the channel"))?;
         self.record_change(actor, json!({"what": "channel_deleted", "channel": id})).await;
-        tracing::info!(channel.id = %id, actor = actor_name(actor), "channel {id} was deleted");
+        tracing::info!(channel.id = %id, actor = actor_code(actor), "channel {id} was deleted");
         self.refresh(Replan::Extend).await
     }
 
@@ -215,8 +218,14 @@ impl Control {
     /// Writes a person's change to the audit log. A change that is stored already is not undone
     /// when this fails; the failure is logged and shows in the audit log's health.
     pub(super) async fn record_change(&self, actor: &Actor, body: serde_json::Value) {
-        let body = json!({"actor": actor_name(actor), "change": body});
-        if let Err(error) = self.operations().record(RecordKind::Change, None, body).await {
+        let draft = Draft {
+            at: self.now(),
+            kind: RecordKind::Change,
+            actor: actor_code(actor),
+            incident: None,
+            body,
+        };
+        if let Err(error) = self.operator().audit().append(draft).await {
             tracing::error!(error = %error, "a change could not be written to the audit log");
         }
     }

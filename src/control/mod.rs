@@ -26,14 +26,3 @@ pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, NoContent, Options,
     RestartAnswer,
 };
-
-use operations::Actor;
-
-/// An actor as it is written in logs and audit records.
-pub(crate) fn actor_name(actor: &Actor) -> String {
-    match actor {
-        Actor::Agent => "agent".to_owned(),
-        Actor::Person { name } => format!("person:{name}"),
-        Actor::System => "system".to_owned(),
-    }
-}

@@ -316,7 +316,7 @@ impl Control {
         &self.inner.db
     }
 
-    fn now(&self) -> UtcMillis {
+    pub(super) fn now(&self) -> UtcMillis {
         UtcMillis(self.inner.clock.now_ms())
     }
 
