@@ -223,7 +223,7 @@ async fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
 
 fn config_check(place: &Place) -> anyhow::Result<ExitCode> {
     let file = place.config_file();
-    match config::load(file.as_deref(), std::env::vars()) {
+    match config::load(file.as_deref(), config::environment()) {
         Ok(Loaded { warnings, .. }) => {
             for warning in &warnings {
                 say(&format!("warning: {warning}"))?;
@@ -242,7 +242,7 @@ fn config_check(place: &Place) -> anyhow::Result<ExitCode> {
 /// The checked configuration; all mistakes at once, before anything else is done.
 fn load(place: &Place) -> anyhow::Result<Config> {
     let file = place.config_file();
-    match config::load(file.as_deref(), std::env::vars()) {
+    match config::load(file.as_deref(), config::environment()) {
         Ok(Loaded { config, warnings }) => {
             for warning in warnings {
                 say_error(&format!("warning: {warning}"));

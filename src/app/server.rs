@@ -242,7 +242,7 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
     let streaming = &config.streaming;
     stream::Settings {
         cache_dir: streaming.cache_directory.clone().unwrap_or_else(|| data_dir.join("cache")),
-        cache_bytes: u64::from(streaming.cache_gb) << 30,
+        cache_bytes: u64::from(streaming.cache_gb) * 1_000_000_000,
         lead_ms: i64::from(streaming.lead_seconds) * 1000,
         linger_ms: i64::from(streaming.linger_seconds) * 1000,
         viewers_per_channel: config.session_manager.max_sessions_per_channel,
