@@ -16,7 +16,7 @@ use crate::config::ai_agent::Mode;
 use crate::control::guard::{ActMode, Modes};
 use crate::control::operations::Actor;
 use crate::control::{self, Control, Device};
-use crate::domain::{LibraryId, LibraryKind, NewLibrary};
+use crate::domain::{LibraryId, LibraryKind, NewLibrary, UtcMillis};
 use crate::formats::hdhomerun::{self, DeviceId};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::secrets::Secret;
@@ -114,6 +114,15 @@ impl Server {
             http::State::new(control.clone(), settings, Arc::clone(&clock), counted, stop.child());
         let serving = http::serve(listener, http::router(state), stop.child());
         stop.spawn("http", serving);
+        let backups = config.storage.backup_directory.clone();
+        let backups = Backups {
+            folder: backups.unwrap_or_else(|| data_dir.join("backups")),
+            every: Duration::from_secs(3_600 * u64::from(config.storage.backup_interval_hours)),
+            keep: usize::try_from(config.storage.backup_keep_count).unwrap_or(usize::MAX),
+        };
+        if !backups.every.is_zero() {
+            stop.spawn("backups", backups.run(db.clone(), clock, stop.child()));
+        }
         let server = Self { addr, control, db, stop, new_admin_key, _lock: lock };
         server.add_media(libraries, demo, &data_dir, pool, &config).await?;
         Ok(server)
@@ -180,6 +189,31 @@ impl Server {
             });
         }
         Ok(())
+    }
+}
+
+/// Copies of the database, made while the server runs.
+struct Backups {
+    folder: PathBuf,
+    every: Duration,
+    keep: usize,
+}
+
+impl Backups {
+    async fn run(self, db: Db, clock: SharedClock, stop: Stop) {
+        let mut due = tokio::time::interval(self.every);
+        due.tick().await;
+        loop {
+            tokio::select! {
+                () = stop.requested() => return,
+                _ = due.tick() => {}
+            }
+            let now = UtcMillis(clock.now_ms());
+            // A failure is logged by storage; the next turn tries again.
+            if let Ok(path) = db.backup_into(&self.folder, self.keep, now).await {
+                tracing::info!("the database was copied to {}", path.display());
+            }
+        }
     }
 }
 
