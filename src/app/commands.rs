@@ -83,8 +83,8 @@ async fn serve(options: cli::Serve) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        _ = hangup.recv() => Ok(ExitCode::FAILURE),
-        _ = interrupt.recv() => Ok(ExitCode::FAILURE),
+        _ = hangup.recv() => std::process::exit(1),
+        _ = interrupt.recv() => std::process::exit(1),
     }
 }
 
@@ -112,7 +112,10 @@ fn greet(server: &Server) -> anyhow::Result<()> {
 }
 
 async fn scan(options: cli::Scan) -> anyhow::Result<ExitCode> {
-    let config = load(&options.place)?;
+    let mut config = load(&options.place)?;
+    // Nobody is to find this server or to be served by it.
+    config.hdhomerun.udp_enabled = false;
+    config.ai_agent.bounded_agent_enabled = false;
     telemetry::start("warn", config.server.log_format).context("start logging")?;
     let server = Server::start(StartOptions {
         data_dir: options.place.data_dir,

@@ -58,7 +58,9 @@ impl Stop {
         };
         #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
         let handle = tokio::spawn(
-            self.tracker.track_future(guarded.instrument(tracing::info_span!("task", name))),
+            // No parent: a task outlives whoever happened to start it.
+            self.tracker
+                .track_future(guarded.instrument(tracing::info_span!(parent: None, "task", name))),
         );
         handle
     }
