@@ -19,6 +19,7 @@ pub mod router;
 mod serve;
 mod session;
 pub mod state;
+mod ui;
 
 pub use router::{openapi, router};
 pub use serve::serve;

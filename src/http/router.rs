@@ -12,7 +12,7 @@ use super::api::{agent, channels, collections, health, libraries, media};
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
 use super::state::State;
-use super::{feeds, hdhomerun, layers, live, metrics, session};
+use super::{feeds, hdhomerun, layers, live, metrics, session, ui};
 
 /// The whole server as one service.
 pub fn router(state: State) -> Router {
@@ -30,8 +30,8 @@ pub fn router(state: State) -> Router {
         .merge(doored(Door::Public, open()))
         .merge(doored(Door::Stream, streams()))
         .merge(doored(Door::Private, private().hidden("/openapi.json", document)))
-        // The pages join here: `.merge(doored(Door::Private, ui::router()))` and, for the login
-        // form and its assets, `.merge(doored(Door::Public, ui::open_router()))`.
+        .merge(doored(Door::Private, ui::router()))
+        .merge(doored(Door::Public, ui::open_router()))
         .fallback(layers::no_such_address)
         .layer(from_fn_with_state(state.clone(), metrics::count))
         .with_state(state.clone());

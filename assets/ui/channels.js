@@ -1,0 +1,263 @@
+// Channels: what there is, and everything one can do with it.
+import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fill, find, icon, logo, onSubmit, say, sayProblem, sentence, skeleton, toast, Problem } from "./app.js";
+
+const place = find("#channels");
+const dialog = find("#channel-dialog");
+const form = find("#channel-form");
+const state = { channels: [], collections: [], libraries: [], editing: null };
+
+async function load() {
+  try {
+    [state.channels, state.collections, state.libraries] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries")]);
+  } catch (problem) {
+    if (problem instanceof Problem && place.hasAttribute("aria-busy")) sayProblem(place, problem, load);
+    throw problem;
+  }
+  draw();
+}
+
+function draw() {
+  const focused = document.activeElement?.dataset?.key;
+  drawCollections();
+  if (state.channels.length === 0) {
+    say(place, "empty", "No channels yet", "Add a library on the Media page and channels are made from it by themselves, or make one by hand.", el("button", { class: "main", type: "button", onclick: () => open(null), text: "New channel" }), el("a", { class: "button", href: "/media", text: "Add a library" }));
+    return;
+  }
+  fill(place, el("ul", { class: "rows" }, ...state.channels.map(row)));
+  if (focused) find(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function row(channel) {
+  const on = channel.now;
+  const from = on && Date.parse(on.start_time);
+  const to = on && Date.parse(on.finish_time);
+  const action = (key, label, picture, work) => el("button", { type: "button", class: "quiet round", "aria-label": `${label} ${channel.name}`, title: label, data: { key: `${key}-${channel.id}` }, onclick: work }, icon(picture));
+  const watched = channel.viewers > 0 ? badge("info", `${channel.viewers} watching`, "eye") : null;
+  return el("li", { class: `row channel-row ${channel.enabled ? "" : "off"}`, data: { channel: channel.id } },
+    logo(channel),
+    el("div", { class: "who" }, el("span", { class: "number", text: `${channel.number}${channel.group ? ` · ${channel.group}` : ""} · ${channel.profile}` }), el("b", { text: channel.name })),
+    el("div", { class: "what" }, ...(channel.enabled
+      ? on
+        ? [el("span", { class: "cut", text: on.title }), bar((Date.now() - from) / (to - from), `How far ${on.title} is`), el("small", { class: "cut", text: `until ${between(from, to)[1]}${channel.next ? `, then ${channel.next.title}` : ""}` })]
+        : [el("span", { text: "Nothing to play" }), el("small", { text: channel.rules.items.length ? "Its collections hold nothing playable." : "Edit it and choose a collection." })]
+      : [el("span", { class: "number", text: "Switched off: players do not see it" })])),
+    el("div", {}, watched),
+    el("div", { class: "do" },
+      el("label", { class: "switch", title: channel.enabled ? "Switch off" : "Switch on" }, el("input", { type: "checkbox", role: "switch", "aria-label": `Offer ${channel.name} to players`, checked: channel.enabled, data: { key: `on-${channel.id}` }, onchange: (event) => toggle(channel, event.target) })),
+      el("a", { class: "button quiet round", href: `/player/${channel.number}`, "aria-label": `Watch ${channel.name}`, title: "Watch" }, icon("play")),
+      action("edit", "Edit", "edit", () => open(channel)),
+      action("restart", "Restart", "restart", () => restart(channel)),
+      action("delete", "Delete", "trash", () => remove(channel))));
+}
+
+async function toggle(channel, box) {
+  try {
+    await api(`/api/channels/${channel.id}`, { method: "PUT", body: { enabled: box.checked } });
+    toast(`${channel.name} is ${box.checked ? "on the air" : "switched off"}.`);
+    await load();
+  } catch (problem) {
+    box.checked = !box.checked;
+    toast(`${problem.message} ${problem.fix ?? ""}`, "bad");
+  }
+}
+
+function remove(channel) {
+  confirm(`Delete ${channel.number} ${channel.name}?`, "Its stream ends and players lose it. The media stays. A channel made anew is another channel to players.", async () => {
+    await api(`/api/channels/${channel.id}`, { method: "DELETE" });
+    toast(`${channel.name} is deleted.`);
+    await load();
+  });
+}
+
+// Editing
+
+function open(channel) {
+  state.editing = channel;
+  form.reset();
+  clearProblems(form);
+  find("#channel-title").textContent = channel ? `Edit ${channel.name}` : "New channel";
+  form.elements.number.value = channel?.number ?? "";
+  form.elements.name.value = channel?.name ?? "";
+  form.elements.group.value = channel?.group ?? "";
+  form.elements.logo_url.value = channel?.logo_path ?? "";
+  form.elements.profile.value = channel?.profile ?? "";
+  form.elements.profile.options[0].hidden = channel !== null;
+  form.elements.enabled.checked = channel?.enabled ?? true;
+  const items = channel?.rules.items ?? (state.collections.length ? [{ collection: state.collections[0].id, order: "shuffle", mode: { type: "flood" } }] : []);
+  find("#lines").replaceChildren();
+  for (const item of items) addLine(item);
+  noteLines();
+  dialog.showModal();
+  form.elements.name.focus();
+}
+
+function select(label, options, value) {
+  const box = el("select", { "aria-label": label }, ...options.map(([key, text]) => el("option", { value: key, text })));
+  box.value = value;
+  return box;
+}
+
+function addLine(item) {
+  const collection = select("Collection", state.collections.map((c) => [String(c.id), c.name]), String(item.collection));
+  const order = select("Order", [["shuffle", "shuffled"], ["season_episode", "by episode"], ["chronological", "by date"], ["listed", "as listed"]], item.order);
+  const mode = select("How much", [["flood", "on and on"], ["one", "one item"], ["multiple", "several items"]], item.mode.type);
+  const count = el("input", { type: "number", min: 1, max: 1000, value: item.mode.count ?? 2, "aria-label": "How many items" });
+  const away = el("button", { type: "button", class: "quiet round", "aria-label": "Remove this line" }, icon("cross"));
+  const line = el("div", { class: "line" }, collection, order, mode, count, away);
+  const fit = () => { count.disabled = mode.value !== "multiple"; };
+  mode.addEventListener("change", fit);
+  away.addEventListener("click", () => {
+    line.remove();
+    noteLines();
+    find("#add-line").focus();
+  });
+  fit();
+  line.read = () => ({ collection: Number(collection.value), order: order.value, mode: mode.value === "multiple" ? { type: "multiple", count: Number(count.value) } : { type: mode.value } });
+  find("#lines").append(line);
+}
+
+function noteLines() {
+  const lines = find("#lines");
+  find(".lead", lines)?.remove();
+  if (lines.children.length > 0) return;
+  const text = state.collections.length ? "Nothing yet: the channel shows “No programming” until you add a line." : "There is no collection to choose from yet. Make one first.";
+  lines.append(el("p", { class: "lead", text }));
+}
+
+find("#new-channel").addEventListener("click", () => open(null));
+find("#add-line").addEventListener("click", () => {
+  if (state.collections.length === 0) return openCollection(true);
+  find("#lines > .lead")?.remove();
+  addLine({ collection: state.collections[0].id, order: "shuffle", mode: { type: "one" } });
+  find("#lines > :last-child select").focus();
+});
+find("#line-collection").addEventListener("click", () => openCollection(true));
+
+onSubmit(form, async (data) => {
+  const channel = state.editing;
+  const items = [...find("#lines").querySelectorAll(".line")].map((line) => line.read());
+  const body = { name: data.get("name").trim(), group: data.get("group").trim(), logo_url: data.get("logo_url").trim(), enabled: data.get("enabled") === "on", rules: { seed: channel?.rules.seed ?? Math.floor(Math.random() * 2 ** 31), items } };
+  const number = data.get("number").trim();
+  if (number) body.number = number;
+  if (data.get("profile")) body.profile = data.get("profile");
+  if (!channel) {
+    if (!body.group) delete body.group;
+    if (!body.logo_url) delete body.logo_url;
+  }
+  const saved = await api(channel ? `/api/channels/${channel.id}` : "/api/channels", { method: channel ? "PUT" : "POST", body });
+  dialog.close();
+  toast(channel ? `${saved.name} is saved.` : `${saved.number} ${saved.name} is on the air.`);
+  await load();
+});
+
+// Restarting
+
+const restartDialog = find("#restart-dialog");
+let restarting = null;
+
+function restart(channel) {
+  restarting = channel;
+  find("#restart-title").textContent = `Restart ${channel.number} ${channel.name}?`;
+  find("#restart-answer").replaceChildren(el("p", { class: "lead", text: "What is being made for the channel is thrown away and made again from where it is on air. Viewers may see the slate for a moment. The guard decides, and it is recorded." }));
+  find("#restart-reason").hidden = true;
+  find("#restart-form").reset();
+  find("#restart-go").hidden = false;
+  find("#restart-go").textContent = "Restart";
+  restartDialog.showModal();
+}
+
+find("#restart-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const go = find("#restart-go");
+  const answer = find("#restart-answer");
+  const reason = event.target.elements.override_reason.value.trim();
+  go.disabled = true;
+  try {
+    const done = await api(`/api/channels/${restarting.id}/restart`, { method: "POST", body: reason ? { override_reason: reason } : {} });
+    answer.replaceChildren(el("p", {}, badge("good", "Permitted and done", "check")), el("p", { class: "lead", text: `The guard let it pass at ${clock(Date.parse(done.at), true)}.` }), el("details", {}, el("summary", { text: "What was done" }), el("pre", { text: JSON.stringify(done.result, null, 2) })));
+    find("#restart-reason").hidden = true;
+    go.hidden = true;
+    load();
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    const checks = Array.isArray(problem.detail[0]?.limit) ? problem.detail[0].limit : [];
+    answer.replaceChildren(
+      el("p", {}, badge("bad", problem.kind === "denied" ? "The guard said no" : "It did not work", "cross")),
+      el("p", { text: problem.message }),
+      el("ul", { class: "checks" }, ...checks.map((check) => el("li", { class: check.passed ? "yes" : "no" }, icon(check.passed ? "check" : "cross"), el("span", {}, el("b", { text: check.check.replaceAll("_", " ") }), ` ${check.detail}`)))),
+      problem.kind === "denied" ? "" : el("p", { class: "lead", text: problem.fix }));
+    find("#restart-reason").hidden = problem.kind !== "denied";
+    go.textContent = problem.kind === "denied" ? "Try again" : "Restart";
+  } finally {
+    go.disabled = false;
+  }
+});
+
+// Collections
+
+const KINDS = { movie: "films", episode: "episodes", music_video: "music videos", other: "other media" };
+
+function wording(selector) {
+  if (selector.type === "manual") return `${selector.media.length} chosen items`;
+  const parts = [selector.kind ? KINDS[selector.kind] ?? selector.kind : "everything"];
+  if (selector.show) parts.push(`of ${selector.show}`);
+  if (selector.library !== null && selector.library !== undefined) parts.push(`in ${state.libraries.find((l) => l.id === selector.library)?.name ?? `library ${selector.library}`}`);
+  if (selector.folder) parts.push(`below ${selector.folder}`);
+  return parts.join(" ");
+}
+
+function drawCollections() {
+  const list = find("#collections");
+  if (state.collections.length === 0) {
+    say(list, "empty", "No collections", "A collection says which media a channel may play. The first library brings some along.");
+    return;
+  }
+  const users = (id) => state.channels.filter((channel) => channel.rules.items.some((item) => item.collection === id));
+  fill(list, el("ul", { class: "cards" }, ...state.collections.map((collection) => {
+    const used = users(collection.id);
+    return el("li", { class: "card", data: { collection: collection.id } }, el("header", {},
+      el("div", { class: "grow" }, el("div", { class: "name", text: collection.name }), el("small", { text: sentence(wording(collection.selector)) })),
+      el("button", { type: "button", class: "quiet round", "aria-label": `Delete the collection ${collection.name}`, title: "Delete", data: { key: `collection-${collection.id}` }, onclick: () => removeCollection(collection) }, icon("trash"))),
+    el("small", { text: used.length ? `Played by ${used.map((channel) => channel.name).join(", ")}` : "Played by no channel" }));
+  })));
+}
+
+function removeCollection(collection) {
+  confirm(`Delete the collection ${collection.name}?`, "The media stays.", async () => {
+    await api(`/api/collections/${collection.id}`, { method: "DELETE" });
+    toast(`${collection.name} is deleted.`);
+    await load();
+  });
+}
+
+let forLine = false;
+function openCollection(line) {
+  forLine = line;
+  const collectionForm = find("#collection-form");
+  collectionForm.reset();
+  clearProblems(collectionForm);
+  const box = collectionForm.elements.library;
+  box.replaceChildren(el("option", { value: "", text: "all libraries" }), ...state.libraries.map((library) => el("option", { value: library.id, text: library.name })));
+  find("#collection-dialog").showModal();
+}
+
+find("#new-collection").addEventListener("click", () => openCollection(false));
+onSubmit(find("#collection-form"), async (data) => {
+  const selector = { type: "filter" };
+  if (data.get("library")) selector.library = Number(data.get("library"));
+  for (const key of ["kind", "show", "folder"]) if (data.get(key).trim()) selector[key] = data.get(key).trim();
+  const made = await api("/api/collections", { method: "POST", body: { name: data.get("name").trim(), selector } });
+  find("#collection-dialog").close();
+  toast(`${made.name} is made.`);
+  await load();
+  if (forLine && dialog.open) {
+    find("#lines > .lead")?.remove();
+    for (const box of find("#lines").querySelectorAll('select[aria-label="Collection"]')) box.append(el("option", { value: made.id, text: made.name }));
+    addLine({ collection: made.id, order: "shuffle", mode: { type: "flood" } });
+  }
+});
+
+skeleton(place, 4);
+every(15000, async () => {
+  if (!document.querySelector("dialog[open]")) await load();
+});

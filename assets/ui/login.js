@@ -1,0 +1,2 @@
+// The form works without scripts; only the theme switch is needed here.
+import "./app.js";
