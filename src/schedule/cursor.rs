@@ -22,6 +22,7 @@ pub struct Cursor {
 
 /// Whose turn it is, and how much of it was played.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(usize, u32)", into = "(usize, u32)")]
 pub(super) struct Turn {
     /// Position in the schedule.
     pub(super) item: usize,
@@ -32,33 +33,38 @@ pub(super) struct Turn {
 /// A place in a collection's order. Schedule items with the same collection and order share it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
-    pub(super) collection: CollectionId,
-    pub(super) order: Order,
+    collection: CollectionId,
+    order: Order,
+    pub(super) spot: Spot,
+}
+
+/// How far a collection was played.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub(super) struct Spot {
     /// How often the collection was gone through.
     pub(super) round: u64,
     /// Key of what was played last in this round; `None` at its start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<Key>,
     /// What was played last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<MediaId>,
     /// An item that was put off by one because it would have come twice in a row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) owed: Option<MediaId>,
 }
 
-/// What the state was before the slot at `at` was planned.
+/// A [`Spot`] as it is stored.
+type Stored = (u64, Option<Key>, Option<MediaId>, Option<MediaId>);
+
+/// What the state was before the slot at `0` was planned: the turn, and the place that slot moved.
+///
+/// A tuple, because there is one for every slot of the plan and it is stored as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Step {
-    at: UtcMillis,
-    turn: Turn,
-    /// The place that slot moved; the trail never removes a place, a fresh one stands for it.
-    place: Place,
-}
+struct Step(UtcMillis, Turn, usize, Spot);
 
 impl Cursor {
-    /// How long a trail is kept, counted back from the end of the plan.
-    const TRAIL_MS: i64 = 30 * 86_400_000;
+    /// How long a trail is kept, counted back from the end of the plan; nobody plans further ahead
+    /// than two weeks.
+    const TRAIL_MS: i64 = 15 * 86_400_000;
 
     /// The state in which the first slot at or after `at` was planned.
     ///
@@ -66,15 +72,11 @@ impl Cursor {
     /// Where the trail does not reach back that far, its oldest state is taken.
     #[must_use]
     pub fn rewound(mut self, at: UtcMillis) -> Self {
-        while let Some(step) = self.trail.pop_if(|step| step.at >= at) {
-            self.turn = step.turn;
-            match self
-                .places
-                .iter_mut()
-                .find(|place| place.is(step.place.collection, step.place.order))
-            {
-                Some(place) => *place = step.place,
-                None => self.places.push(step.place),
+        while let Some(Step(_, turn, place, spot)) = self.trail.pop_if(|step| step.0 >= at) {
+            self.turn = turn;
+            // Places are only ever added, so that their index stays.
+            if let Some(place) = self.places.get_mut(place) {
+                place.spot = spot;
             }
         }
         self
@@ -82,7 +84,7 @@ impl Cursor {
 
     /// Drops the trail before `at`; nobody will plan anew from before that.
     pub fn forget_before(&mut self, at: UtcMillis) {
-        let keep = self.trail.partition_point(|step| step.at < at);
+        let keep = self.trail.partition_point(|step| step.0 < at);
         self.trail.drain(..keep);
     }
 
@@ -97,7 +99,7 @@ impl Cursor {
 
     /// Notes the state before the slot at `at`, which will move place `place`.
     pub(super) fn note(&mut self, at: UtcMillis, turn: Turn, place: usize) {
-        self.trail.push(Step { at, turn, place: self.places[place].clone() });
+        self.trail.push(Step(at, turn, place, self.places[place].spot.clone()));
     }
 
     /// Bounds the trail; called with the end of the plan.
@@ -107,11 +109,35 @@ impl Cursor {
 }
 
 impl Place {
-    pub(super) fn new(collection: CollectionId, order: Order) -> Self {
-        Self { collection, order, round: 0, key: None, last: None, owed: None }
+    fn new(collection: CollectionId, order: Order) -> Self {
+        Self { collection, order, spot: Spot::default() }
     }
 
     fn is(&self, collection: CollectionId, order: Order) -> bool {
         self.collection == collection && self.order == order
+    }
+}
+
+impl From<(usize, u32)> for Turn {
+    fn from((item, played): (usize, u32)) -> Self {
+        Self { item, played }
+    }
+}
+
+impl From<Turn> for (usize, u32) {
+    fn from(turn: Turn) -> Self {
+        (turn.item, turn.played)
+    }
+}
+
+impl From<Stored> for Spot {
+    fn from((round, key, last, owed): Stored) -> Self {
+        Self { round, key, last, owed }
+    }
+}
+
+impl From<Spot> for Stored {
+    fn from(spot: Spot) -> Self {
+        (spot.round, spot.key, spot.last, spot.owed)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cursor::Place;
+use super::cursor::Spot;
 use super::plan::SHORTEST_MS;
 use crate::domain::{CollectionId, Media, MediaId, Order};
 
@@ -33,12 +33,24 @@ struct Card {
 ///
 /// Shuffles and lists rank by number alone; only what people sort is a text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(u64, String, i64)", into = "(u64, String, i64)")]
 pub(super) struct Key {
     rank: u64,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     text: String,
-    /// Makes keys unique, so that no two items ever share a place.
+    /// Makes keys unique, so that no two items ever share a spot.
     id: i64,
+}
+
+impl From<(u64, String, i64)> for Key {
+    fn from((rank, text, id): (u64, String, i64)) -> Self {
+        Self { rank, text, id }
+    }
+}
+
+impl From<Key> for (u64, String, i64) {
+    fn from(key: Key) -> Self {
+        (key.rank, key.text, key.id)
+    }
 }
 
 /// What a deck gave out.
@@ -90,43 +102,43 @@ impl Deck {
         self.cards.iter().map(|card| card.media)
     }
 
-    /// Draws the next item and moves `place` past it; `None` from an empty deck.
-    pub(super) fn draw(&mut self, place: &mut Place) -> Option<Draw> {
-        self.turn_to(place.round);
-        if let Some(owed) = place.owed.take()
+    /// Draws the next item and moves `spot` past it; `None` from an empty deck.
+    pub(super) fn draw(&mut self, spot: &mut Spot) -> Option<Draw> {
+        self.turn_to(spot.round);
+        if let Some(owed) = spot.owed.take()
             && self.media().any(|id| id == owed)
         {
-            place.last = Some(owed);
+            spot.last = Some(owed);
             return Some(Draw { media: owed, put_off: None });
         }
-        let mut index = self.after(place);
+        let mut index = self.after(spot);
         if index == self.cards.len() {
-            place.round = place.round.wrapping_add(1);
-            place.key = None;
-            self.turn_to(place.round);
+            spot.round = spot.round.wrapping_add(1);
+            spot.key = None;
+            self.turn_to(spot.round);
             index = 0;
         }
         let mut put_off = None;
         let first = self.cards.get(index)?.media;
-        if self.order == Order::Shuffle && place.last == Some(first) && self.cards.len() > 1 {
+        if self.order == Order::Shuffle && spot.last == Some(first) && self.cards.len() > 1 {
             // The last of one round must not be the first of the next: the two first change places.
             // Keys are unique, so an earlier card can only be met at the start of a round.
             if let Some(second) = self.cards.get(index + 1) {
                 put_off = Some(first);
-                place.owed = put_off;
+                spot.owed = put_off;
                 index += 1;
                 debug_assert_ne!(second.media, first);
             }
         }
         let card = &self.cards[index];
-        place.key = Some(card.key.clone());
-        place.last = Some(card.media);
+        spot.key = Some(card.key.clone());
+        spot.last = Some(card.media);
         Some(Draw { media: card.media, put_off })
     }
 
-    /// Index of the first card after `place`.
-    fn after(&self, place: &Place) -> usize {
-        let Some(key) = &place.key else { return 0 };
+    /// Index of the first card after `spot`.
+    fn after(&self, spot: &Spot) -> usize {
+        let Some(key) = &spot.key else { return 0 };
         let index = self.cards.partition_point(|card| card.key <= *key);
         let was_there = index > 0 && self.cards[index - 1].key == *key;
         if self.order != Order::Listed || was_there {
@@ -134,7 +146,7 @@ impl Deck {
         }
         // The list was edited and ranks have shifted: go on after the item itself if it is there,
         // else where it was.
-        let moved = self.cards.iter().position(|card| Some(card.media) == place.last);
+        let moved = self.cards.iter().position(|card| Some(card.media) == spot.last);
         moved.map_or_else(
             || self.cards.partition_point(|card| card.key.rank < key.rank),
             |index| index + 1,
@@ -284,12 +296,12 @@ mod tests {
             let ids: Vec<MediaId> = ids.iter().copied().map(MediaId).collect();
             Deck::new(CollectionId(1), Order::Listed, 0, &ids, &media).0
         };
-        let mut place = Place::new(CollectionId(1), Order::Listed);
+        let mut spot = Spot::default();
         let mut old = deck(before);
         for _ in 0..first {
-            old.draw(&mut place);
+            old.draw(&mut spot);
         }
         let mut new = deck(after);
-        (0..then).filter_map(|_| new.draw(&mut place)).map(|draw| draw.media.0).collect()
+        (0..then).filter_map(|_| new.draw(&mut spot)).map(|draw| draw.media.0).collect()
     }
 }

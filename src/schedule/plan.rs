@@ -225,7 +225,7 @@ impl<'a> Planner<'a> {
             };
             let (deck, place) = &mut self.decks[deck];
             self.cursor.note(at, turn, *place);
-            let Some(draw) = deck.draw(&mut self.cursor.places[*place]) else { break };
+            let Some(draw) = deck.draw(&mut self.cursor.places[*place].spot) else { break };
             if let Some(media) = draw.put_off {
                 self.reasons.add(Reason::PutOff { media, at });
             }
