@@ -1,20 +1,19 @@
 //! The guide as it is served: an immutable snapshot, built off the request path and swapped whole.
 //!
-//! The text is kept in pieces, cut where this server's address goes, so that one snapshot serves
-//! every host name without copying or searching. The same holds for gzip: every piece is deflated
-//! once, ending on a byte, and an answer is the packed pieces with the address stored between
-//! them. A request therefore never compresses and never waits for a build.
+//! It is deflated while it is written, in parts cut where this server's address goes; every part
+//! ends on a byte and refers to nothing outside itself. A gzip answer is the parts with the
+//! address stored between them, a plain answer inflates them as it is sent. So one snapshot serves
+//! every host name and both encodings, a request never compresses and never waits for a build,
+//! and a guide of 250 MB takes 8 MB of memory.
 
-use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
+use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{LineupChannel, Programme, Slot, SlotKind, UtcMillis, programme};
-use crate::formats::xmltv::{Pieces, Writer, wall_to_wall};
+use crate::formats::xmltv::{Output, Writer, wall_to_wall};
 
 /// How much of the past the guide holds, in milliseconds: clients ask for what is already running.
 pub const PAST_MS: i64 = 4 * 3_600_000;
@@ -22,12 +21,14 @@ pub const PAST_MS: i64 = 4 * 3_600_000;
 /// Longest entry that stands for a hole, in milliseconds.
 const FILLER_MS: i64 = 3_600_000;
 
+/// Bytes of text that are inflated at a time.
+const CHUNK: usize = 64 * 1024;
+
 /// A guide ready to be served.
 #[derive(Debug)]
 pub struct Guide {
     /// The text between the places where the address goes.
-    pieces: Vec<Bytes>,
-    packed: OnceLock<Vec<Packed>>,
+    parts: Arc<[Part]>,
     digest: String,
     built: UtcMillis,
     channels: usize,
@@ -42,11 +43,14 @@ pub enum GuideError {
     NoChannels,
 }
 
-/// A deflated piece that ends on a byte and refers to nothing before itself.
+/// A deflated part, without a final block.
 #[derive(Debug)]
-struct Packed {
+struct Part {
     deflated: Bytes,
+    /// Of the text; knows its length modulo 2³².
     crc: Crc,
+    /// Length of the text.
+    length: usize,
 }
 
 impl Guide {
@@ -67,23 +71,24 @@ impl Guide {
             return Err(GuideError::NoChannels);
         }
         let from = now.plus_ms(-PAST_MS);
-        let mut written = Pieces::default();
-        let mut writer = Writer::begin(&mut written, lineup);
+        let mut packer = Packer::new();
+        let mut writer = Writer::begin(&mut packer, lineup);
         let mut count = 0;
         for channel in lineup {
             let filler = |start, stop| nothing(channel, start, stop);
             let entries = programmes(channel);
-            for entry in wall_to_wall(&entries, from, until, FILLER_MS, &filler) {
+            for entry in wall_to_wall(entries, from, until, FILLER_MS, &filler) {
                 writer.programme(channel, &entry);
                 count += 1;
             }
         }
         writer.finish();
-        let digest = hex::encode(&Sha256::digest(written.text.as_bytes())[..8]);
+        let parts: Arc<[Part]> = packer.finish().into();
+        let mut digest = Sha256::new();
+        parts.iter().for_each(|part| digest.update(&part.deflated));
         Ok(Self {
-            pieces: cut(written),
-            packed: OnceLock::new(),
-            digest,
+            parts,
+            digest: hex::encode(&digest.finalize()[..8]),
             built: now,
             channels: lineup.len(),
             programmes: count,
@@ -92,51 +97,39 @@ impl Guide {
 
     /// The guide with `base` as this server's address, in one piece.
     pub fn xml(&self, base: &str) -> Bytes {
-        Bytes::from(self.chunks(base).concat())
+        let mut text = Vec::with_capacity(self.xml_length(base));
+        self.chunks(base).for_each(|chunk| text.extend_from_slice(&chunk));
+        Bytes::from(text)
     }
 
-    /// The same in pieces that share the snapshot's memory, for a large guide.
-    pub fn chunks(&self, base: &str) -> Vec<Bytes> {
+    /// The same in chunks, inflated as they are asked for.
+    pub fn chunks(&self, base: &str) -> Chunks {
         let base = Bytes::copy_from_slice(base.as_bytes());
-        let mut chunks = Vec::with_capacity(self.pieces.len() * 2);
-        for (index, piece) in self.pieces.iter().enumerate() {
-            if index > 0 {
-                chunks.push(base.clone());
-            }
-            chunks.push(piece.clone());
-        }
-        chunks
+        Chunks { parts: Arc::clone(&self.parts), base, index: 0, inflating: None }
     }
 
     /// Length of [`Self::xml`] in bytes.
     pub fn xml_length(&self, base: &str) -> usize {
-        let text: usize = self.pieces.iter().map(Bytes::len).sum();
-        text + base.len() * (self.pieces.len() - 1)
+        let text: usize = self.parts.iter().map(|part| part.length).sum();
+        text + base.len() * (self.parts.len() - 1)
     }
 
-    /// Deflates the snapshot, unless that was done; a second's work for a very large guide.
-    ///
-    /// Call it off the runtime before the snapshot is published.
-    pub fn pack(&self) {
-        self.packed();
-    }
-
-    /// The guide with `base` as this server's address, gzipped. Packs on first use.
+    /// The guide with `base` as this server's address, gzipped.
     pub fn xml_gz(&self, base: &str) -> Bytes {
-        let packed = self.packed();
         let base = base.as_bytes();
-        let length: usize = packed.iter().map(|piece| piece.deflated.len() + base.len() + 5).sum();
+        let length: usize =
+            self.parts.iter().map(|part| part.deflated.len() + base.len() + 5).sum();
         let mut gzip = Vec::with_capacity(length + 20);
         // Deflate, no name, no time, unknown system: the same bytes wherever it is made.
         gzip.extend([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]);
         let mut crc = Crc::new();
-        for (index, piece) in packed.iter().enumerate() {
+        for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
                 store(&mut gzip, base);
                 crc.update(base);
             }
-            gzip.extend_from_slice(&piece.deflated);
-            crc.combine(&piece.crc);
+            gzip.extend_from_slice(&part.deflated);
+            crc.combine(&part.crc);
         }
         // An empty last block, then the check sum and the length of the text.
         gzip.extend([0x03, 0x00]);
@@ -174,10 +167,6 @@ impl Guide {
     pub fn programmes(&self) -> usize {
         self.programmes
     }
-
-    fn packed(&self) -> &[Packed] {
-        self.packed.get_or_init(|| self.pieces.iter().map(deflate).collect())
-    }
 }
 
 /// An entry for a time in which nothing is planned.
@@ -187,36 +176,143 @@ fn nothing(channel: &LineupChannel, start: UtcMillis, stop: UtcMillis) -> Progra
     programme(&slot, None, &channel.name)
 }
 
-fn cut(written: Pieces) -> Vec<Bytes> {
-    let mut rest = Bytes::from(written.text);
-    let mut pieces = Vec::with_capacity(written.holes.len() + 1);
-    let mut done = 0;
-    for hole in written.holes {
-        pieces.push(rest.split_to(hole - done));
-        done = hole;
-    }
-    pieces.push(rest);
-    pieces
+/// Takes the guide as it is written and deflates it.
+///
+/// Not with `flate2`'s own writer: its flush forgets the end mark when its buffer is full.
+#[derive(Debug)]
+struct Packer {
+    /// Text of the current part that is not deflated yet.
+    waiting: String,
+    deflate: Compress,
+    deflated: Vec<u8>,
+    crc: Crc,
+    length: usize,
+    parts: Vec<Part>,
 }
 
-/// Deflates a piece by itself, without the final block.
-fn deflate(piece: &Bytes) -> Packed {
-    let mut crc = Crc::new();
-    crc.update(piece);
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(4));
-    // Flushing without finishing ends on a byte, so that something else can follow.
-    let flushed = encoder.write_all(piece).and_then(|()| encoder.flush());
-    let deflated = match flushed {
-        Ok(()) => Bytes::from(encoder.get_ref().clone()),
-        Err(error) => {
-            // Writing into memory does not fail; stored blocks carry the text all the same.
-            tracing::warn!("the guide is served without compression: {error}");
-            let mut plain = Vec::new();
-            piece.chunks(65_535).for_each(|part| store(&mut plain, part));
-            Bytes::from(plain)
+impl Packer {
+    /// More than deflate ever holds back, so that one call always takes and gives everything.
+    const ROOM: usize = 4 * CHUNK;
+
+    /// How a flushed part ends: an empty stored block, after which a byte begins.
+    const END_MARK: [u8; 4] = [0, 0, 0xFF, 0xFF];
+
+    fn new() -> Self {
+        Self {
+            waiting: String::with_capacity(2 * CHUNK),
+            deflate: Compress::new(Compression::new(4), false),
+            deflated: Vec::new(),
+            crc: Crc::new(),
+            length: 0,
+            parts: Vec::new(),
         }
-    };
-    Packed { deflated, crc }
+    }
+
+    fn take_waiting(&mut self) {
+        let text = std::mem::take(&mut self.waiting);
+        self.crc.update(text.as_bytes());
+        self.length += text.len();
+        self.squeeze(text.as_bytes(), FlushCompress::None);
+        self.waiting = text;
+        self.waiting.clear();
+    }
+
+    fn squeeze(&mut self, mut text: &[u8], flush: FlushCompress) {
+        loop {
+            self.deflated.reserve(Self::ROOM);
+            let before = self.deflate.total_in();
+            let squeezed = self.deflate.compress_vec(text, &mut self.deflated, flush);
+            debug_assert!(squeezed.is_ok(), "deflate fails only when it is used after its end");
+            let taken = usize::try_from(self.deflate.total_in() - before).unwrap_or(text.len());
+            text = &text[taken.min(text.len())..];
+            if text.is_empty() || squeezed.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn end_part(&mut self) {
+        self.take_waiting();
+        if self.length > 0 {
+            self.squeeze(&[], FlushCompress::Sync);
+            debug_assert!(self.deflated.ends_with(&Self::END_MARK), "a part ends on a byte");
+        }
+        self.parts.push(Part {
+            deflated: Bytes::copy_from_slice(&self.deflated),
+            crc: std::mem::take(&mut self.crc),
+            length: std::mem::take(&mut self.length),
+        });
+        self.deflated.clear();
+        // What follows must not refer back beyond the address.
+        self.deflate.reset();
+    }
+
+    fn finish(mut self) -> Vec<Part> {
+        self.end_part();
+        self.parts
+    }
+}
+
+impl Output for Packer {
+    fn text(&mut self, text: &str) {
+        self.waiting.push_str(text);
+        if self.waiting.len() >= CHUNK {
+            self.take_waiting();
+        }
+    }
+
+    fn base(&mut self) {
+        self.end_part();
+    }
+}
+
+/// A guide's text as it is inflated; shares the snapshot's memory.
+#[derive(Debug)]
+pub struct Chunks {
+    parts: Arc<[Part]>,
+    base: Bytes,
+    /// The part that comes next.
+    index: usize,
+    /// The part before that, while there is more of it.
+    inflating: Option<Decompress>,
+}
+
+impl Iterator for Chunks {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(chunk) = self.inflate() {
+                return Some(chunk);
+            }
+            if self.index >= self.parts.len() {
+                return None;
+            }
+            self.inflating = Some(Decompress::new(false));
+            self.index += 1;
+            if self.index > 1 && !self.base.is_empty() {
+                return Some(self.base.clone());
+            }
+        }
+    }
+}
+
+impl Chunks {
+    /// The next chunk of the part that is being inflated, or `None` at its end.
+    fn inflate(&mut self) -> Option<Bytes> {
+        let inflating = self.inflating.as_mut()?;
+        let part = self.parts.get(self.index.checked_sub(1)?)?;
+        let done = usize::try_from(inflating.total_out()).ok()?;
+        let left = part.length.checked_sub(done).filter(|left| *left > 0)?;
+        let read = usize::try_from(inflating.total_in()).ok()?;
+        let mut chunk = Vec::with_capacity(left.min(CHUNK));
+        let deflated = part.deflated.get(read..)?;
+        if let Err(error) = inflating.decompress_vec(deflated, &mut chunk, FlushDecompress::None) {
+            tracing::error!("the guide in memory is damaged: {error}");
+            return None;
+        }
+        (!chunk.is_empty()).then(|| Bytes::from(chunk))
+    }
 }
 
 /// Adds a stored block: the text as it is. At most 65,535 bytes.

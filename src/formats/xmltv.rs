@@ -273,41 +273,13 @@ fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-/// A guide in memory with its addresses left open.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pieces {
-    /// The guide without the addresses.
-    pub text: String,
-    /// Where the addresses go, ascending.
-    pub holes: Vec<usize>,
-}
-
-impl Pieces {
-    /// The pieces between the holes, one more than there are holes.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let starts = std::iter::once(0).chain(self.holes.iter().copied());
-        let ends = self.holes.iter().copied().chain(std::iter::once(self.text.len()));
-        starts.zip(ends).map(|(start, end)| &self.text[start..end])
-    }
-}
-
-impl Output for Pieces {
-    fn text(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    fn base(&mut self) {
-        self.holes.push(self.text.len());
-    }
-}
-
 /// Programmes wall to wall over `from..to`: holes are filled, overlaps cut, the rest left out.
 ///
 /// What begins before `from` or ends after `to` stays whole. Holes and a channel with nothing at
 /// all get `filler` entries of at most `filler_ms`. Clients show `Unknown airing` for a hole and
 /// refuse a channel that has no programme.
 pub fn wall_to_wall(
-    programmes: &[Programme],
+    programmes: Vec<Programme>,
     from: UtcMillis,
     to: UtcMillis,
     filler_ms: i64,
@@ -316,7 +288,7 @@ pub fn wall_to_wall(
     // Whole seconds first, so that nothing that touches here is apart in the guide.
     let whole = |at: UtcMillis| UtcMillis(at.seconds() * 1000);
     let (from, to) = (whole(from), whole(to));
-    let mut by_start: BTreeMap<UtcMillis, &Programme> = BTreeMap::new();
+    let mut by_start: BTreeMap<UtcMillis, Programme> = BTreeMap::new();
     for programme in programmes {
         let (start, stop) = (whole(programme.start), whole(programme.stop));
         if start < stop && stop > from && start < to {
@@ -338,7 +310,7 @@ pub fn wall_to_wall(
     for ((start, programme), next) in by_start.into_iter().zip(starts) {
         fill(&mut result, at, start);
         let stop = whole(programme.stop).min(next);
-        result.push(Programme { start, stop, ..programme.clone() });
+        result.push(Programme { start, stop, ..programme });
         at = stop;
     }
     fill(&mut result, at, to);

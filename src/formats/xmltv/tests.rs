@@ -130,7 +130,7 @@ proptest! {
                 ..programme("0 1", "x")
             })
             .collect();
-        let walls = walls(&programmes, to);
+        let walls = walls(programmes, to);
         prop_assert!(walls.windows(2).all(|pair| pair[0].stop == pair[1].start));
         prop_assert!(walls.iter().all(|p| p.start < p.stop && p.start.0 % 1000 == 0));
         if to >= 1000 {
@@ -140,9 +140,31 @@ proptest! {
     }
 }
 
+/// A guide in memory with its addresses left open.
+#[derive(Debug, Default)]
+struct Pieces {
+    text: String,
+    /// Where the addresses go, ascending.
+    holes: Vec<usize>,
+}
+
+impl Output for Pieces {
+    fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn base(&mut self) {
+        self.holes.push(self.text.len());
+    }
+}
+
 impl Pieces {
     fn with_base(&self, base: &str) -> String {
-        self.iter().collect::<Vec<_>>().join(base)
+        let starts = std::iter::once(0).chain(self.holes.iter().copied());
+        let ends = self.holes.iter().copied().chain(std::iter::once(self.text.len()));
+        let pieces: Vec<&str> =
+            starts.zip(ends).map(|(start, end)| &self.text[start..end]).collect();
+        pieces.join(base)
     }
 }
 
@@ -227,12 +249,12 @@ fn check_walls(before: &str, expected: &str) {
         let at = |word: &str| UtcMillis((word.parse::<f64>().unwrap() * 1000.0) as i64);
         Programme { start: at(words[1]), stop: at(words[2]), ..programme("0 1", words[0]) }
     });
-    let walls = walls(&entries.collect::<Vec<_>>(), 100_000);
+    let walls = walls(entries.collect(), 100_000);
     let line = |p: &Programme| format!("{} {} {}", p.title, p.start.seconds(), p.stop.seconds());
     assert_eq!(walls.iter().map(line).collect::<Vec<_>>().join(", "), expected);
 }
 
-fn walls(programmes: &[Programme], to: i64) -> Vec<Programme> {
+fn walls(programmes: Vec<Programme>, to: i64) -> Vec<Programme> {
     wall_to_wall(programmes, UtcMillis(0), UtcMillis(to), 60_000, &|start, stop| Programme {
         start,
         stop,
