@@ -297,6 +297,7 @@ fn control_options(
         build_days: config.playout.build_days,
         default_profile: config.streaming.default_profile.clone(),
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),
+        ffmpeg: OsString::from(&config.ffmpeg.path),
         ffprobe: OsString::from(&config.ffmpeg.ffprobe_path),
         device,
         starter: !demo,

@@ -46,6 +46,8 @@ pub struct Options {
     pub default_profile: Option<Profile>,
     /// Time between scans of all libraries.
     pub scan_interval: Duration,
+    /// Program for converting media.
+    pub ffmpeg: OsString,
     /// Program for probing media.
     pub ffprobe: OsString,
     /// The tuner's identity.
@@ -84,6 +86,8 @@ pub struct Health {
     pub database: Result<(), String>,
     /// Channels planned, or why they are not.
     pub lineup: Result<usize, String>,
+    /// Whether the programs that convert and probe media are there.
+    pub programs: Result<(), String>,
     /// The process pool.
     pub pool: PoolLoad,
 }
@@ -623,7 +627,16 @@ impl Control {
         Health {
             database: answered.map(|_| ()).map_err(|error| error.to_string()),
             lineup: self.lineup().map(|lineup| lineup.len()).map_err(|error| error.to_string()),
+            programs: self.programs(),
             pool: self.inner.pool.load(),
         }
+    }
+
+    fn programs(&self) -> Result<(), String> {
+        let Options { ffmpeg, ffprobe, .. } = &self.inner.options;
+        let missing = [ffmpeg, ffprobe].into_iter().find(|p| !self.inner.pool.has_program(p));
+        missing.map_or(Ok(()), |program| {
+            Err(format!("{} is not installed; see section ffmpeg", program.to_string_lossy()))
+        })
     }
 }

@@ -19,7 +19,7 @@ mod registry;
 mod spawner;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -213,6 +213,11 @@ impl Pool {
             stop: stop.clone(),
             limits,
         }))
+    }
+
+    /// Whether `program` is there to be started.
+    pub fn has_program(&self, program: &OsStr) -> bool {
+        spawner::find_program(program).is_some()
     }
 
     /// What the pool does at this moment, and did.

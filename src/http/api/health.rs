@@ -46,9 +46,8 @@ pub async fn live() -> Json<StatusView> {
     (status = 401, description = "No valid key", body = Problem)))]
 pub async fn health(Has(state): Has<State>) -> Json<HealthView> {
     let health = state.control.health().await;
-    let well = health.database.is_ok() && health.lineup.is_ok();
     Json(HealthView {
-        status: if well { "healthy" } else { "degraded" },
+        status: if is_ready(&health) { "healthy" } else { "degraded" },
         version: state.settings.version,
         timestamp: stamp(state.now()),
         app: "EXStreamTV",
@@ -174,7 +173,7 @@ pub async fn streaming(Has(state): Has<State>) -> Json<Value> {
 }
 
 fn is_ready(health: &crate::control::Health) -> bool {
-    health.database.is_ok() && health.lineup.is_ok()
+    health.database.is_ok() && health.lineup.is_ok() && health.programs.is_ok()
 }
 
 fn components(health: &crate::control::Health) -> Value {
@@ -185,6 +184,7 @@ fn components(health: &crate::control::Health) -> Value {
     json!({
         "database": part(health.database.as_ref().err()),
         "lineup": part(health.lineup.as_ref().err()),
+        "ffmpeg": part(health.programs.as_ref().err()),
     })
 }
 

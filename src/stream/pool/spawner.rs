@@ -197,7 +197,7 @@ impl Wrappers {
 }
 
 /// Finds a program as the shell would; a path is taken as it is. `None` when it cannot be run.
-fn find_program(program: &OsStr) -> Option<PathBuf> {
+pub(super) fn find_program(program: &OsStr) -> Option<PathBuf> {
     let runs = |path: &Path| {
         // reason: a file that cannot be looked at cannot be run either.
         let meta = path.metadata().ok()?;
