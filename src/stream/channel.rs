@@ -397,8 +397,8 @@ impl Task {
         let Some(media) = on_air.media.get(&hole.media) else { return };
         let ahead = self.live.profile.rate.frame_at_or_after(ASK_AHEAD_MS * 90);
         // Near the end of a hole there is nothing to be gained in front of what goes on.
-        let frame =
-            hole.frame + ahead.min(hole.until - self.live.edge.load(Ordering::Relaxed)).max(0);
+        let frame = hole.frame
+            + ahead.min(hole.until.saturating_sub(self.live.edge.load(Ordering::Relaxed))).max(0);
         self.core.conforming.want(self.live.channel, media, &self.live.profile, frame);
     }
 

@@ -26,7 +26,8 @@ eval "$1"
 
 #[test]
 fn an_hdhomerun_client_discovers_the_device_by_broadcast() {
-    let Some(said) = on_own_network("hdhomerun_config discover; hdhomerun_config 10.9.0.1 get /sys/model")
+    let Some(said) =
+        on_own_network("hdhomerun_config discover; hdhomerun_config 10.9.0.1 get /sys/model")
     else {
         return;
     };

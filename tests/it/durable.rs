@@ -1,8 +1,8 @@
 //! The binary: what it prints, how it ends, and what is left when it is killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -55,6 +55,8 @@ fn a_mistake_in_the_configuration_is_told_before_a_port_is_bound() {
 struct Running {
     child: Child,
     base: String,
+    /// Kept open: a server whose output nobody takes may end.
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -70,14 +72,15 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let base = lines
+            .by_ref()
             .map_while(Result::ok)
             .find_map(|line| {
                 line.split_whitespace().find(|w| w.starts_with("http://")).map(String::from)
             })
             .expect("the server prints its address");
-        Self { child, base: base.trim_end_matches('/').to_owned() }
+        Self { child, base: base.trim_end_matches('/').to_owned(), _output: lines }
     }
 
     fn get(&self, path: &str) -> Result<String, String> {

@@ -6,7 +6,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test may tell what it measured")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
+mod clients;
 mod demo;
+mod durable;
 mod http;
+mod mixed;
+mod on_air;
+mod operator;
+mod soak;
+mod strangers;
 mod support;
 mod tidy;

@@ -37,7 +37,9 @@ fn a_restart_of_twelve_channels_within_a_minute_stops_at_the_tenth() {
         let done = outcomes.iter().take_while(|outcome| outcome.is_ok()).count();
         assert_eq!(done, 10, "{outcomes:?}");
         for outcome in &outcomes[10..] {
-            let Err(ControlError::Denied { reason, checks }) = outcome else { panic!("{outcome:?}") };
+            let Err(ControlError::Denied { reason, checks }) = outcome else {
+                panic!("{outcome:?}")
+            };
             println!("denied: {reason}, {checks:?}");
             let told = format!("{reason} {checks:?}").to_lowercase();
             assert!(told.contains("restart") && told.contains("60"), "{told}");

@@ -47,7 +47,11 @@ impl App {
     /// A server that has scanned `folder` and made its starter line-up.
     pub async fn with_library(folder: &Path) -> Self {
         let app = Self::with(&[folder.to_owned()], |_| {}).await;
-        app.until("the starter line-up", async || !app.channels().await.is_empty()).await;
+        app.until("the starter line-up", async || {
+            let stored = app.channels().await.len();
+            stored > 0 && app.control().lineup().is_ok_and(|lineup| lineup.len() == stored)
+        })
+        .await;
         app
     }
 
@@ -171,7 +175,7 @@ impl Client<'_> {
             // A direct loopback peer is at home, so a viewer from elsewhere says so.
             Role::Viewer | Role::Stranger => request.header("x-forwarded-for", "203.0.113.7"),
             Role::Operator => match self.app.server.new_admin_key() {
-                Some(key) => request.bearer_auth(key.expose()),
+                Some(key) => request.bearer_auth(key.reveal()),
                 None => request,
             },
         }

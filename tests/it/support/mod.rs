@@ -1,4 +1,7 @@
 //! What the tests share: media, programs and servers.
 
+pub mod app;
 pub mod media;
+pub mod picture;
 pub mod programs;
+pub mod tune;
