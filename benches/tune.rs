@@ -24,7 +24,7 @@ const CLIENTS: usize = 10;
 
 fn main() {
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let channels = app.channels().await;
         let mut chance = StdRng::seed_from_u64(8411);
         let mut tunes = Vec::new();

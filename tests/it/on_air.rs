@@ -15,7 +15,7 @@ use crate::support::tune::first_picture;
 #[test]
 fn the_picture_is_what_the_guide_promises_at_fifty_random_instants() {
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let channels = app.channels().await;
         let watch = channels.iter().map(|channel| seen(app, channel));
         let seen: Vec<(&Channel, Picture)> =
@@ -82,7 +82,7 @@ fn a_foreign_decoder_finds_no_seam_in_three_joins() {
 #[track_caller]
 fn silent(what: &str, form: &str, how: &[&str]) {
     let url = run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let number = app.channel("Everything").await.number;
         format!("{}/iptv/channel/{number}.{form}", app.base)
     });
@@ -99,7 +99,7 @@ fn silent(what: &str, form: &str, how: &[&str]) {
 #[test]
 fn every_join_decodes_from_its_first_frame() {
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let channels = app.channels().await;
         for n in 0..12 {
             let number = &channels[n % channels.len()].number;
@@ -119,7 +119,7 @@ fn every_join_decodes_from_its_first_frame() {
 #[test]
 fn a_prepared_channel_tunes_at_once() {
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let channels = app.channels().await;
         let mut tunes = Vec::new();
         for channel in channels.iter().cycle().take(20) {
@@ -134,7 +134,7 @@ fn a_prepared_channel_tunes_at_once() {
 #[test]
 fn a_second_viewer_gets_the_same_bytes() {
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let number = app.channel("Everything").await.number;
         let (one, other) = (app.viewer(), app.viewer());
         let time = Duration::from_secs(3);

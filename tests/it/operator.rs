@@ -28,10 +28,12 @@ fn a_restart_of_twelve_channels_within_a_minute_stops_at_the_tenth() {
                 rules: Rules { seed: n, items: vec![item] },
             };
             let channel = app.control().create_channel(&person, new).await.unwrap();
+            println!("{n} created");
             let stream = app.viewer().get(&format!("/iptv/channel/{}.ts", channel.number)).await;
             let mut stream = stream.bytes_stream();
             stream.next().await.unwrap().unwrap();
             viewers.push(stream);
+            println!("{n} watched");
             outcomes.push(app.control().restart_channel(&person, channel.id, None).await);
         }
         let done = outcomes.iter().take_while(|outcome| outcome.is_ok()).count();

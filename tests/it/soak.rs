@@ -16,7 +16,7 @@ fn every_channel_plays_without_a_seam_and_memory_stays() {
     };
     let seconds = minutes.parse::<u64>().expect("SOAK_MINUTES is a number") * 60;
     run(async {
-        let app = App::demo().await;
+        let app = App::prepared_demo().await;
         let watchers: Vec<_> = app
             .channels()
             .await

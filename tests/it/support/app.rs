@@ -81,11 +81,17 @@ impl App {
         static APP: OnceCell<App> = OnceCell::const_new();
         APP.get_or_init(|| async {
             let (folder, _) = demo_library().await;
-            let app = Self::with_library(folder).await;
-            app.prepared().await;
-            app
+            Self::with_library(folder).await
         })
         .await
+    }
+
+    /// The same, once everything that will be on air soon is in the store.
+    pub async fn prepared_demo() -> &'static Self {
+        static PREPARED: OnceCell<()> = OnceCell::const_new();
+        let app = Self::demo().await;
+        PREPARED.get_or_init(|| app.prepared()).await;
+        app
     }
 
     pub fn control(&self) -> &Control {
