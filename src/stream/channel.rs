@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::compose::{self, Composer, Hole, Next, Shows, UnitPlan};
+use super::core::Core;
 use super::hls::{self, TARGET_SECONDS};
 use super::lifecycle::{self, Situation, Step, Upcoming};
 use super::rendition::{
@@ -21,7 +22,7 @@ use super::rendition::{
 };
 use super::ring::Ring;
 use super::viewer::Sessions;
-use super::{ChannelState, Core, OnAir};
+use super::{ChannelState, OnAir};
 use crate::domain::{ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, UtcMillis};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;

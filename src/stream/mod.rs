@@ -11,6 +11,7 @@ pub mod ahead;
 mod channel;
 pub mod compose;
 pub mod conform;
+mod core;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;
@@ -20,35 +21,32 @@ pub mod outputprobe;
 pub mod pool;
 pub mod rendition;
 mod ring;
+mod segments;
 pub mod slate;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod viewer;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use self::channel::{DiskReader, Live, composing};
-use self::compose::UnitPlan;
 use self::conform::Conformer;
-use self::lifecycle::Keeping;
+use self::core::{Core, Entry, Making, Parts};
 pub use self::outputprobe::{OutputProbe, ProbeError};
-use self::rendition::{Conforming, Renditions};
 use self::store::Store;
 use self::viewer::VIA_HLS;
 pub use self::viewer::{JoinError, Viewer, ViewerInfo, ViewerSession};
 use crate::domain::{
-    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, Timeline, UtcMillis, ViewerId,
+    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, Timeline, UtcMillis,
 };
 use crate::foundation::clock::SharedClock;
-use crate::foundation::process::Processes;
 use crate::foundation::stop::Stop;
 
 /// How streaming behaves.
@@ -361,293 +359,3 @@ impl Steering {
         RestartReport { was_running: live.is_some(), conform_reset, viewers }
     }
 }
-
-/// What a core is put together from.
-struct Parts {
-    renditions: Arc<dyn Renditions>,
-    conforming: Arc<dyn Conforming>,
-    processes: Arc<dyn Processes>,
-    making: Option<Making>,
-}
-
-/// Who makes renditions, beyond what running channels ask for; tests do without.
-#[derive(Debug)]
-struct Making {
-    conformer: Arc<Conformer>,
-    nudge: ahead::Nudge,
-}
-
-/// What everything in here shares.
-#[derive(Debug)]
-struct Core {
-    settings: Settings,
-    keeping: Keeping,
-    clock: SharedClock,
-    stop: Stop,
-    facts: mpsc::Sender<Fact>,
-    renditions: Arc<dyn Renditions>,
-    conforming: Arc<dyn Conforming>,
-    processes: Arc<dyn Processes>,
-    making: Option<Making>,
-    channels: Mutex<HashMap<ChannelId, Entry>>,
-    counts: Arc<Counts>,
-    next_viewer: AtomicI64,
-    segments: Mutex<SegmentCache>,
-    /// Segments made at the same time.
-    makers: Semaphore,
-}
-
-#[derive(Debug)]
-struct Entry {
-    on_air: Arc<OnAir>,
-    live: Option<Arc<Live>>,
-}
-
-impl Core {
-    /// The core over its parts; [`start`] makes the real ones.
-    fn assemble(
-        settings: Settings,
-        clock: SharedClock,
-        stop: &Stop,
-        facts: mpsc::Sender<Fact>,
-        parts: Parts,
-    ) -> (Tuning, Steering) {
-        let Parts { renditions, conforming, processes, making } = parts;
-        let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
-        let core = Arc::new(Self {
-            settings,
-            keeping,
-            clock,
-            stop: stop.child(),
-            facts,
-            renditions,
-            conforming,
-            processes,
-            making,
-            channels: Mutex::default(),
-            counts: Arc::default(),
-            next_viewer: AtomicI64::new(1),
-            segments: Mutex::default(),
-            makers: Semaphore::new(2),
-        });
-        (Tuning { core: Arc::clone(&core) }, Steering { core })
-    }
-
-    /// How a running channel is, with the conform it waits for.
-    fn state(&self, live: &Live) -> ChannelState {
-        ChannelState { job: self.conforming.job(live.channel), ..live.state() }
-    }
-
-    /// Lets a viewer into a channel, starting it if it does not run.
-    fn enter(
-        self: &Arc<Self>,
-        channel: ChannelId,
-        who: ViewerInfo,
-    ) -> Result<(Arc<Live>, Arc<viewer::Session>), JoinError> {
-        if self.stop.is_requested() {
-            return Err(JoinError::Stopping);
-        }
-        let now_ms = self.clock.now_ms();
-        let id = ViewerId(self.next_viewer.fetch_add(1, Ordering::Relaxed));
-        // Held until the viewer is in: a channel ends only under this lock and without viewers.
-        let mut channels = self.lock();
-        let entry = channels.get_mut(&channel).ok_or(JoinError::NotOnAir)?;
-        let live = match &entry.live {
-            Some(live) => Arc::clone(live),
-            None => {
-                let live = Live::begin(
-                    Arc::clone(&entry.on_air),
-                    &*self.renditions,
-                    Arc::clone(&self.clock),
-                    self.settings.viewers_per_channel,
-                );
-                let task = channel::run(Arc::clone(self), Arc::clone(&live), self.stop.clone());
-                self.stop.spawn("channel", task);
-                entry.live = Some(Arc::clone(&live));
-                live
-            }
-        };
-        let session = live.sessions.enter(id, who, now_ms).inspect_err(|_| {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        })?;
-        self.counts.joins.fetch_add(1, Ordering::Relaxed);
-        Ok((live, session))
-    }
-
-    /// Ends a channel that is not watched (or in any case, with `force`); says whether it did.
-    fn retire(&self, live: &Arc<Live>, force: bool) -> bool {
-        let mut channels = self.lock();
-        if !force && live.sessions.count() > 0 {
-            return false;
-        }
-        if let Some(entry) = channels.get_mut(&live.channel)
-            && entry.live.as_ref().is_some_and(|current| Arc::ptr_eq(current, live))
-        {
-            entry.live = None;
-        }
-        live.ring.close();
-        true
-    }
-
-    async fn segment(self: &Arc<Self>, channel: ChannelId, n: i64) -> Result<Bytes, SegmentError> {
-        self.counts.segments.fetch_add(1, Ordering::Relaxed);
-        let (on_air, live) = {
-            let channels = self.lock();
-            let entry = channels.get(&channel).ok_or(SegmentError::NotOnAir)?;
-            (Arc::clone(&entry.on_air), entry.live.clone())
-        };
-        self.check_window(&live, n)?;
-        let key = (channel, on_air.profile.name.clone(), n);
-        if let Some(bytes) = self.lock_segments().find(&key) {
-            return Ok(bytes);
-        }
-        // Closed never: the semaphore lives as long as the core.
-        let _permit = self.makers.acquire().await.map_err(|_| SegmentError::NotReady)?;
-        if let Some(bytes) = self.lock_segments().find(&key) {
-            return Ok(bytes);
-        }
-        let units = self.units_of(&on_air, live.as_deref(), n).ok_or(SegmentError::NotReady)?;
-        let mut reader = DiskReader::new(Arc::clone(&self.renditions));
-        let made = tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
-            for unit in &units {
-                let unit = compose::mux(unit, &on_air.profile, &mut reader)?;
-                bytes.extend_from_slice(&unit.bytes);
-            }
-            Ok::<_, rendition::ReadError>(Bytes::from(bytes))
-        });
-        let bytes = match made.await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => {
-                self.counts.read_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(channel.id = %channel, %error, "segment {n} of channel {channel} is gone");
-                return Err(SegmentError::NotReady);
-            }
-            Err(_panicked) => return Err(SegmentError::NotReady),
-        };
-        self.counts.segments_made.fetch_add(1, Ordering::Relaxed);
-        self.lock_segments().put(key, bytes.clone());
-        Ok(bytes)
-    }
-
-    /// Segments can be had from ten minutes ago up to the edge.
-    fn check_window(&self, live: &Option<Arc<Live>>, n: i64) -> Result<(), SegmentError> {
-        const PAST_MS: i64 = 600_000;
-        let now_ms = self.clock.now_ms();
-        // Another server's playlist may list what a running channel here would have composed.
-        let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
-        let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms());
-        let first = hls::segment_of((now_ms - PAST_MS) * 90);
-        let last = hls::segment_of(edge_ms * 90) - 1;
-        if (first..=last).contains(&n) {
-            Ok(())
-        } else {
-            Err(SegmentError::Outside { first, last })
-        }
-    }
-
-    /// What segment `n` shows: as it was decided, else as timeline and store have it.
-    fn units_of(&self, on_air: &OnAir, live: Option<&Live>, n: i64) -> Option<Vec<Arc<UnitPlan>>> {
-        let recent = live.map_or_else(Vec::new, Live::recent);
-        if let Some(units) = hls::segment(&on_air.profile, &recent, n) {
-            return Some(units);
-        }
-        let rate = on_air.profile.rate;
-        let window = hls::window(n);
-        let (from, to) = (rate.frame_at_or_after(window.start), rate.frame_at_or_after(window.end));
-        let units = composing(on_air, &*self.renditions, &[], |c| hls::compose(c, from, to + 1));
-        hls::segment(&on_air.profile, &units, n)
-    }
-
-    /// What is on air on every channel, for work ahead.
-    fn plans(&self) -> ahead::Plans {
-        let channels = self.lock();
-        let watched = channels.iter().filter(|(_, entry)| entry.live.is_some());
-        ahead::Plans {
-            watched: watched.map(|(id, _)| *id).collect(),
-            channels: channels.values().map(|entry| Arc::clone(&entry.on_air)).collect(),
-        }
-    }
-
-    /// Hands a fact upwards, or counts that there was no room.
-    fn fact(&self, fact: Fact) {
-        if self.facts.try_send(fact).is_err() {
-            self.counts.facts_dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn live(&self, channel: ChannelId) -> Option<Arc<Live>> {
-        self.lock().get(&channel)?.live.clone()
-    }
-
-    fn lives(&self) -> Vec<Arc<Live>> {
-        self.lock().values().filter_map(|entry| entry.live.clone()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelId, Entry>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_segments(&self) -> MutexGuard<'_, SegmentCache> {
-        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-type SegmentKey = (ChannelId, String, i64);
-
-/// The segments asked for last, for those who watch the same channel.
-#[derive(Debug, Default)]
-struct SegmentCache {
-    kept: VecDeque<(SegmentKey, Bytes)>,
-    bytes: usize,
-}
-
-impl SegmentCache {
-    /// Most bytes kept.
-    const MOST: usize = 24 << 20;
-
-    fn find(&self, key: &SegmentKey) -> Option<Bytes> {
-        self.kept.iter().find(|(kept, _)| kept == key).map(|(_, bytes)| bytes.clone())
-    }
-
-    fn put(&mut self, key: SegmentKey, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.kept.push_back((key, bytes));
-        while self.bytes > Self::MOST {
-            let Some((_, old)) = self.kept.pop_front() else { break };
-            self.bytes -= old.len();
-        }
-    }
-}
-
-macro_rules! counts {
-    ($($name:ident),+ $(,)?) => {
-        /// [`Counters`], being counted.
-        #[derive(Debug, Default)]
-        struct Counts {
-            $($name: AtomicU64,)+
-        }
-
-        impl Counts {
-            fn read(&self) -> Counters {
-                Counters { $($name: self.$name.load(Ordering::Relaxed),)+ }
-            }
-        }
-    };
-}
-
-counts!(
-    joins,
-    refused,
-    bytes,
-    skips,
-    dropped_viewers,
-    idle_viewers,
-    units,
-    slate_units,
-    read_errors,
-    late_starts,
-    segments,
-    segments_made,
-    facts_dropped,
-);

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use super::fake::{FakeConforming, FakeStore, Layout, media, read_label, timeline};
+use super::rendition::{Conforming, Renditions};
 use super::*;
 use crate::domain::{ChannelNumber, Rules};
 use crate::foundation::clock::Clock;
-use crate::foundation::process::{Command, Finished, ProcessError};
+use crate::foundation::process::{Command, Finished, ProcessError, Processes};
 use crate::mpegts::check::check;
 use crate::mpegts::demux::Demuxer;
 use crate::mpegts::packet::{PACKET, PID_PAT, PID_PMT, PID_VIDEO, Packet};

@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::Counts;
 use super::channel::Live;
+use super::core::Counts;
 use super::lifecycle::{Fallen, fallen};
 use super::ring::{Cursor, Taken};
 use crate::domain::{ChannelId, UtcMillis, ViewerId};

@@ -1,0 +1,208 @@
+//! What everything in the streaming core shares: the channels on air and the counters.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::channel::{self, Live};
+use super::conform::Conformer;
+use super::lifecycle::Keeping;
+use super::rendition::{Conforming, Renditions};
+use super::segments::SegmentCache;
+use super::viewer::{JoinError, Session, ViewerInfo};
+use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ahead};
+use crate::domain::{ChannelId, Fact, ViewerId};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::process::Processes;
+use crate::foundation::stop::Stop;
+
+/// What a core is put together from.
+pub(super) struct Parts {
+    pub(super) renditions: Arc<dyn Renditions>,
+    pub(super) conforming: Arc<dyn Conforming>,
+    pub(super) processes: Arc<dyn Processes>,
+    pub(super) making: Option<Making>,
+}
+
+/// Who makes renditions, beyond what running channels ask for; tests do without.
+#[derive(Debug)]
+pub(super) struct Making {
+    pub(super) conformer: Arc<Conformer>,
+    pub(super) nudge: ahead::Nudge,
+}
+
+/// What everything in here shares.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: Settings,
+    pub(super) keeping: Keeping,
+    pub(super) clock: SharedClock,
+    pub(super) stop: Stop,
+    pub(super) facts: mpsc::Sender<Fact>,
+    pub(super) renditions: Arc<dyn Renditions>,
+    pub(super) conforming: Arc<dyn Conforming>,
+    pub(super) processes: Arc<dyn Processes>,
+    pub(super) making: Option<Making>,
+    pub(super) channels: Mutex<HashMap<ChannelId, Entry>>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) next_viewer: AtomicI64,
+    pub(super) segments: Mutex<SegmentCache>,
+    /// Segments made at the same time.
+    pub(super) makers: Semaphore,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) on_air: Arc<OnAir>,
+    pub(super) live: Option<Arc<Live>>,
+}
+
+impl Core {
+    /// The core over its parts; [`start`] makes the real ones.
+    pub(super) fn assemble(
+        settings: Settings,
+        clock: SharedClock,
+        stop: &Stop,
+        facts: mpsc::Sender<Fact>,
+        parts: Parts,
+    ) -> (Tuning, Steering) {
+        let Parts { renditions, conforming, processes, making } = parts;
+        let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
+        let core = Arc::new(Self {
+            settings,
+            keeping,
+            clock,
+            stop: stop.child(),
+            facts,
+            renditions,
+            conforming,
+            processes,
+            making,
+            channels: Mutex::default(),
+            counts: Arc::default(),
+            next_viewer: AtomicI64::new(1),
+            segments: Mutex::default(),
+            makers: Semaphore::new(2),
+        });
+        (Tuning { core: Arc::clone(&core) }, Steering { core })
+    }
+
+    /// How a running channel is, with the conform it waits for.
+    pub(super) fn state(&self, live: &Live) -> ChannelState {
+        ChannelState { job: self.conforming.job(live.channel), ..live.state() }
+    }
+
+    /// Lets a viewer into a channel, starting it if it does not run.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        who: ViewerInfo,
+    ) -> Result<(Arc<Live>, Arc<Session>), JoinError> {
+        if self.stop.is_requested() {
+            return Err(JoinError::Stopping);
+        }
+        let now_ms = self.clock.now_ms();
+        let id = ViewerId(self.next_viewer.fetch_add(1, Ordering::Relaxed));
+        // Held until the viewer is in: a channel ends only under this lock and without viewers.
+        let mut channels = self.lock();
+        let entry = channels.get_mut(&channel).ok_or(JoinError::NotOnAir)?;
+        let live = match &entry.live {
+            Some(live) => Arc::clone(live),
+            None => {
+                let live = Live::begin(
+                    Arc::clone(&entry.on_air),
+                    &*self.renditions,
+                    Arc::clone(&self.clock),
+                    self.settings.viewers_per_channel,
+                );
+                let task = channel::run(Arc::clone(self), Arc::clone(&live), self.stop.clone());
+                self.stop.spawn("channel", task);
+                entry.live = Some(Arc::clone(&live));
+                live
+            }
+        };
+        let session = live.sessions.enter(id, who, now_ms).inspect_err(|_| {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        self.counts.joins.fetch_add(1, Ordering::Relaxed);
+        Ok((live, session))
+    }
+
+    /// Ends a channel that is not watched (or in any case, with `force`); says whether it did.
+    pub(super) fn retire(&self, live: &Arc<Live>, force: bool) -> bool {
+        let mut channels = self.lock();
+        if !force && live.sessions.count() > 0 {
+            return false;
+        }
+        if let Some(entry) = channels.get_mut(&live.channel)
+            && entry.live.as_ref().is_some_and(|current| Arc::ptr_eq(current, live))
+        {
+            entry.live = None;
+        }
+        live.ring.close();
+        true
+    }
+
+    /// What is on air on every channel, for work ahead.
+    pub(super) fn plans(&self) -> ahead::Plans {
+        let channels = self.lock();
+        let watched = channels.iter().filter(|(_, entry)| entry.live.is_some());
+        ahead::Plans {
+            watched: watched.map(|(id, _)| *id).collect(),
+            channels: channels.values().map(|entry| Arc::clone(&entry.on_air)).collect(),
+        }
+    }
+
+    /// Hands a fact upwards, or counts that there was no room.
+    pub(super) fn fact(&self, fact: Fact) {
+        if self.facts.try_send(fact).is_err() {
+            self.counts.facts_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn live(&self, channel: ChannelId) -> Option<Arc<Live>> {
+        self.lock().get(&channel)?.live.clone()
+    }
+
+    pub(super) fn lives(&self) -> Vec<Arc<Live>> {
+        self.lock().values().filter_map(|entry| entry.live.clone()).collect()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<ChannelId, Entry>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+macro_rules! counts {
+    ($($name:ident),+ $(,)?) => {
+        /// [`Counters`], being counted.
+        #[derive(Debug, Default)]
+        pub(super) struct Counts {
+            $(pub(super) $name: AtomicU64,)+
+        }
+
+        impl Counts {
+            pub(super) fn read(&self) -> Counters {
+                Counters { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            }
+        }
+    };
+}
+
+counts!(
+    joins,
+    refused,
+    bytes,
+    skips,
+    dropped_viewers,
+    idle_viewers,
+    units,
+    slate_units,
+    read_errors,
+    late_starts,
+    segments,
+    segments_made,
+    facts_dropped,
+);
