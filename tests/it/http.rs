@@ -290,3 +290,48 @@ async fn a_channel_is_created_changed_and_deleted() {
     assert_eq!(gone.headers()["x-hdhomerun-error"], "801 Unknown Channel");
     empty.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_tuner_serves_one_channel_and_is_free_again() {
+    let empty = Empty::start(|config| config.hdhomerun.tuner_count = 1).await;
+    for number in ["1", "2"] {
+        let new = json!({"name": format!("Channel {number}"), "number": number});
+        let made = empty.ask(Method::POST, "/api/channels").json(&new).send().await.unwrap();
+        assert_eq!(made.status(), 201);
+    }
+    let tune = |path: &'static str| empty.ask(Method::GET, path).send();
+    let first = tune("/auto/v1").await.unwrap();
+    assert_eq!(
+        (first.status().as_u16(), &first.headers()["content-type"]),
+        (200, &"video/mp2t".parse().unwrap())
+    );
+    let probe = tune("/hdhomerun/tuner0/v1").await.unwrap();
+    assert_eq!(probe.status(), 200, "a player opens its stream more than once");
+    let busy = tune("/auto/v2").await.unwrap();
+    assert_eq!(busy.status(), 503);
+    assert_eq!(busy.headers()["x-hdhomerun-error"], "805 All Tuners In Use");
+    assert_eq!(tune("/tuner1/v1").await.unwrap().status(), 404);
+    let range = empty.ask(Method::GET, "/iptv/channel/1.ts").header("range", "bytes=0-");
+    assert_eq!(range.send().await.unwrap().status(), 200);
+    drop((first, probe));
+    let free = async {
+        while tune("/auto/v2").await.unwrap().status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), free).await.expect("the tuner was not freed");
+    empty.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_streams_at_once() {
+    let empty = Empty::start(|_| {}).await;
+    let new = json!({"name": "Endless", "number": 1});
+    empty.ask(Method::POST, "/api/channels").json(&new).send().await.unwrap();
+    let stream = empty.ask(Method::GET, "/iptv/channel/1.ts").send().await.unwrap();
+    let rest = stream.bytes();
+    let begun = std::time::Instant::now();
+    assert_eq!(empty.server.stop().await, 0, "tasks were left");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    rest.await.expect("the stream must end well, not break");
+}
