@@ -347,7 +347,7 @@ impl Agent {
             let more: Vec<LedgerEntry> = history.entries.into_iter().filter(new).collect();
             actions.extend(more);
             actions.sort_by_key(|entry| entry.at);
-            // reason: a state that cannot be read is a thing not known, and nothing to stop for.
+            // A state that cannot be read is a thing not known, no reason to stop.
             let asked = Query::ChannelState { channel: first };
             channel = ask::<ChannelReading>(self.ops.as_ref(), asked).await.ok();
         }

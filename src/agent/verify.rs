@@ -12,6 +12,8 @@ use crate::domain::{
     ChannelId, ChannelReading, Finding, MediaId, OutputReading, PlayState, VerificationPlan,
 };
 
+/// Longest wait for the probe of the output.
+const PROBE: Duration = Duration::from_secs(20);
 /// Unhealthy neighbours more than before that count as harm.
 const HARMED: i64 = 2;
 
@@ -157,10 +159,15 @@ async fn watched_idle(ops: &dyn Operations, looks: &[Look], target: &Target) -> 
 }
 
 async fn probe_output(ops: &dyn Operations, target: &Target) -> Option<OutputReading> {
-    match ops.ask(Query::ProbeOutput { channel: target.channel }).await {
-        Ok(report) => serde_json::from_value(report.body).ok(),
-        Err(error) => {
-            tracing::debug!(error = %error, "the output could not be probed");
+    let asked = ops.ask(Query::ProbeOutput { channel: target.channel });
+    match tokio::time::timeout(PROBE, asked).await {
+        Ok(Ok(report)) => serde_json::from_value(report.body).ok(),
+        Ok(Err(error)) => {
+            tracing::info!(error = %error, "the output could not be probed");
+            None
+        }
+        Err(_) => {
+            tracing::info!("the output could not be probed within {PROBE:?}");
             None
         }
     }

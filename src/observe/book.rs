@@ -15,6 +15,8 @@ use crate::domain::{Cause, Evidence, Incident, IncidentId, IncidentState, Subjec
 const CLEAN: u32 = 3;
 /// Two soft signals belong together within this time.
 const SOFT_WINDOW_MS: i64 = 10_000;
+/// A word about an item that a channel's incident already dealt with is late for this long.
+const LATE_MS: i64 = 60_000;
 /// What comes back within this time after its end is the same incident.
 pub const REOPEN_MS: i64 = 600_000;
 /// Evidence kept an incident; the latest stay.
@@ -125,6 +127,9 @@ impl Book {
     }
 
     fn fault(&mut self, signal: &Signal, now: UtcMillis, hard: bool) -> Vec<Change> {
+        if self.is_late(signal, now) {
+            return Vec::new();
+        }
         // The open one first; of several that are over, the latest.
         let matching = self.entries.iter().filter(|(_, entry)| belongs(&entry.incident, signal));
         let found = matching
@@ -156,6 +161,18 @@ impl Book {
         let entry = Entry { incident, evidence: signal.evidence.clone(), clean: 0 };
         let key = self.insert(entry.clone());
         vec![Change { key, kind: ChangeKind::Opened, entry }]
+    }
+
+    /// Whether work ahead reports an item that a channel's incident has just dealt with.
+    fn is_late(&self, signal: &Signal, now: UtcMillis) -> bool {
+        matches!(signal.subject, Subject::Media(_))
+            && self.entries.values().any(|entry| {
+                let over = entry.incident.resolved_at;
+                belongs(&entry.incident, signal)
+                    && entry.incident.subject != signal.subject
+                    && entry.incident.state == IncidentState::Resolved
+                    && over.is_some_and(|at| now.since(at) < LATE_MS)
+            })
     }
 
     /// Whether this soft signal is the second of its kind; remembers it if it is the first.
@@ -219,6 +236,16 @@ impl Book {
 
 /// Whether `signal` is about the trouble that `incident` stands for.
 fn belongs(incident: &Incident, signal: &Signal) -> bool {
+    // The same item with the same fault is one trouble, whether a channel or work ahead met it;
+    // the other way round a channel in trouble deserves an incident of its own.
+    let ahead = matches!(signal.subject, Subject::Media(_))
+        && matches!(incident.subject, Subject::Channel(_))
+        && is_media(signal.cause)
+        && incident.cause == signal.cause
+        && incident.media == signal.media;
+    if ahead {
+        return true;
+    }
     if incident.subject != signal.subject {
         return false;
     }

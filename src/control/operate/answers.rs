@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use super::{Operator, failed};
 use crate::control::guard;
@@ -14,8 +15,11 @@ use crate::domain::{
 use crate::foundation::process::{Command, ProcessError};
 use crate::storage::{incidents, ledger};
 
-/// How long ffprobe may take on one file.
+/// How long ffprobe may take on one file, and how long it may wait for a place in the pool.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_PATIENCE: Duration = Duration::from_secs(3);
+/// How much of a file is looked at when no process may be started.
+const HEAD_BYTES: usize = 4_096;
 /// How far ahead channels are looked for that will play an item.
 const AHEAD_MS: i64 = 6 * 3_600_000;
 
@@ -182,8 +186,9 @@ impl Operator {
             timeout: PROBE_TIMEOUT,
             max_output: 64 * 1024,
         };
-        match self.parts.processes.run(command).await {
-            Ok(finished) => {
+        let run = self.parts.processes.run(command);
+        match tokio::time::timeout(PROBE_PATIENCE, run).await {
+            Ok(Ok(finished)) => {
                 let streams = String::from_utf8_lossy(&finished.stdout).into_owned();
                 let usable = streams.contains("video") || streams.contains("audio");
                 let fault = match (finished.code, usable) {
@@ -193,15 +198,45 @@ impl Operator {
                 };
                 Ok(reading(true, fault.is_none(), fault))
             }
-            Err(ProcessError::TooMuchOutput { .. }) => {
+            Ok(Err(ProcessError::TooMuchOutput { .. })) => {
                 Ok(reading(true, false, Some(Cause::MediaCorrupt)))
             }
-            Err(error) => Err(OperationError::Failed {
-                what: format!("probe media {id}"),
-                reason: error.to_string(),
-            }),
+            // A wedged process may hold the last place of the pool. Whether the file opens and
+            // begins like media must be known all the same, or nobody could end that process.
+            Ok(Err(_)) | Err(_) => {
+                let head = read_head(&media.path).await.map_err(|error| {
+                    let reason = error.to_string();
+                    OperationError::Failed { what: format!("read media {id}"), reason }
+                })?;
+                if begins_like_media(&head) {
+                    return Ok(reading(true, true, None));
+                }
+                Err(OperationError::Failed {
+                    what: format!("probe media {id}"),
+                    reason: "no process may be started, and its beginning says nothing".to_owned(),
+                })
+            }
         }
     }
+}
+
+async fn read_head(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let file = tokio::fs::File::open(path).await?;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).await?;
+    Ok(head)
+}
+
+/// Whether a file begins as a container does that holds what one can play.
+fn begins_like_media(head: &[u8]) -> bool {
+    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
+    let matroska = at(0, &[0x1A, 0x45, 0xDF, 0xA3]);
+    let mp4 = [b"ftyp", b"moov", b"mdat", b"wide"].iter().any(|kind| at(4, *kind));
+    let ts = at(0, &[0x47]) && at(188, &[0x47]) && at(376, &[0x47]);
+    let program_stream = at(0, &[0, 0, 1, 0xBA]);
+    let avi = at(0, b"RIFF");
+    let sound = at(0, b"ID3") || at(0, b"OggS") || at(0, b"fLaC");
+    matroska || mp4 || ts || program_stream || avi || sound || at(0, b"FLV")
 }
 
 fn as_value<T: serde::Serialize>(thing: &T) -> Result<Value, OperationError> {
@@ -209,4 +244,24 @@ fn as_value<T: serde::Serialize>(thing: &T) -> Result<Value, OperationError> {
         what: "write the answer".to_owned(),
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_known_by_their_first_bytes() {
+        assert!(begins_like_media(&[0x1A, 0x45, 0xDF, 0xA3, 0]));
+        assert!(begins_like_media(b"\0\0\0\x20ftypisom"));
+        let mut ts = vec![0; 400];
+        for packet in [0, 188, 376] {
+            ts[packet] = 0x47;
+        }
+        assert!(begins_like_media(&ts));
+        ts[188] = 0;
+        assert!(!begins_like_media(&ts));
+        assert!(!begins_like_media(b"<html><body>log in</body></html>"));
+        assert!(!begins_like_media(b""));
+    }
 }

@@ -86,6 +86,17 @@ fn another_item_is_another_incident() {
 }
 
 #[test]
+fn work_ahead_that_meets_the_same_bad_item_is_no_second_incident() {
+    let missing = || signal("MEDIA_MISSING", Cause::MediaMissing, SignalKind::Hard);
+    let ahead = || Signal { subject: Subject::Media(MediaId(9)), ..missing() };
+    assert_eq!(play(&[(0, missing()), (1, ahead())]), [Opened, Seen]);
+    let over = [(0, missing()), (1, clean()), (2, clean()), (3, clean())];
+    let late = |second| [&over[..], &[(second, ahead())]].concat();
+    assert_eq!(play(&late(4)), [Opened, Resolved]);
+    assert_eq!(play(&[(0, ahead()), (1, missing())]), [Opened, Opened]);
+}
+
+#[test]
 fn a_channel_without_content_stays_so_however_healthy_its_slate_is() {
     let empty = signal("NO_CONTENT", Cause::NoContent, SignalKind::Hard);
     let filled = signal("NO_CONTENT", Cause::Unknown, SignalKind::Over);
