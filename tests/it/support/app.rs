@@ -47,12 +47,17 @@ impl App {
     /// A server that has scanned `folder` and made its starter line-up.
     pub async fn with_library(folder: &Path) -> Self {
         let app = Self::with(&[folder.to_owned()], |_| {}).await;
-        app.until("the starter line-up", async || {
-            let stored = app.channels().await.len();
-            stored > 0 && app.control().lineup().is_ok_and(|lineup| lineup.len() == stored)
+        app.until_lineup().await;
+        app
+    }
+
+    /// Waits until every stored channel is offered, and there is at least one.
+    pub async fn until_lineup(&self) {
+        self.until("the starter line-up", async || {
+            let stored = self.channels().await.len();
+            stored > 0 && self.control().lineup().is_ok_and(|lineup| lineup.len() == stored)
         })
         .await;
-        app
     }
 
     /// A server with these library folders and a changed configuration.
