@@ -24,6 +24,10 @@ const BATCH: usize = 8;
 /// Pause after a batch; with [`BATCH`] at most 21 Mbit/s, twice the best profile.
 const PAUSE: Duration = Duration::from_millis(4);
 
+/// Wait before the first datagram: clients throw away what arrives before they have read the answer
+/// to their request, which would be the key frame that a stream begins with.
+const BEFORE_START: Duration = Duration::from_millis(200);
+
 /// How long a stream goes on when nobody holds it any more.
 const ORPHAN_MS: i64 = 30_000;
 
@@ -80,6 +84,7 @@ pub(super) async fn push(
         Ok(socket) => socket,
         Err(error) => return Ended::Network(error),
     };
+    tokio::time::sleep(BEFORE_START).await;
     let mut framer = Framer::new(target.framing);
     let mut sent = 0;
     while let Some(block) = stream.next().await {
