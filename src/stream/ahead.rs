@@ -105,6 +105,10 @@ impl Ahead {
                 self.wait(LOOK).await;
                 continue;
             };
+            if !self.has_room(&job).await {
+                self.wait(NO_ROOM).await;
+                continue;
+            }
             match self.make(&job, &look).await {
                 ConformEnd::NotStored { .. } | ConformEnd::NotStarted { .. } => {
                     tokio::time::sleep(NO_ROOM).await;
@@ -138,6 +142,21 @@ impl Ahead {
                     }
                 }
             }
+        }
+    }
+
+    /// Drops what is needed later than `job`; says whether that was enough.
+    async fn has_room(&self, job: &Job) -> bool {
+        let (store, job) = (Arc::clone(&self.means.store), job.clone());
+        let reserved =
+            tokio::task::spawn_blocking(move || store.reserve(&job.media, &job.profile)).await;
+        match reserved {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "nothing is made ahead");
+                false
+            }
+            Err(_panicked) => false,
         }
     }
 

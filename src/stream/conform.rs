@@ -410,7 +410,8 @@ impl Conforming for Conformer {
         };
         let serves = |job: &Job| {
             let next = job.progress.next_frame.load(Ordering::Relaxed);
-            job.key == key && next <= hole.start && hole.start - next <= reach
+            // Work ahead is niced; a viewer gets a job of his own.
+            !job.background && job.key == key && next <= hole.start && hole.start - next <= reach
         };
         let found = state.jobs.iter().find(|(_, job)| serves(job)).map(|(id, _)| *id);
         if let Some(id) = found {

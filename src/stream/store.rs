@@ -249,6 +249,21 @@ impl Store {
         (self.state().bytes, self.budget)
     }
 
+    /// Makes room for a whole rendition before it is begun, as far as a quarter of the budget.
+    ///
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// When what is stored is needed sooner; then beginning would be work for nothing.
+    pub fn reserve(&self, media: &Media, profile: &Profile) -> Result<(), StoreError> {
+        let key = Self::key_of(media, profile);
+        let stored = self.state().entries.get(&key).map_or(0, |entry| entry.bytes);
+        let bits = u64::from(profile.video_kbps + profile.audio_kbps)
+            * u64::try_from(media.duration_ms).unwrap_or(0);
+        let wanted = (bits / 8).saturating_sub(stored).min(self.budget / 4);
+        self.make_room(&key, wanted)
+    }
+
     /// Makes room for `bytes` of `key`, removing what is needed later.
     fn make_room(&self, key: &RenditionKey, bytes: u64) -> Result<(), StoreError> {
         loop {
@@ -265,10 +280,13 @@ impl Store {
             let candidates: Vec<evict::Candidate> = state
                 .entries
                 .iter()
-                .map(|(key, entry)| evict::Candidate {
-                    next_use: next_use(key),
+                .map(|(other, entry)| evict::Candidate {
+                    next_use: next_use(other),
                     touched: entry.touched.load(Ordering::Relaxed),
-                    pinned: is_slate(key.media) || entry.writers > 0 || entry.bytes == 0,
+                    pinned: is_slate(other.media)
+                        || other == key
+                        || entry.writers > 0
+                        || entry.bytes == 0,
                 })
                 .collect();
             let Some(victim) = evict::victim(&candidates, next_use(key)) else {
@@ -357,8 +375,15 @@ impl Renditions for Store {
             Ok(bytes) => record::read(&bytes).ok_or(ReadError::Damaged { media }),
             Err(source) => Err(ReadError::Io { media, source }),
         };
-        if answer.is_err() {
-            self.drop_gop(key, gop);
+        match &answer {
+            Ok(_) => {}
+            // Out of descriptors or memory says nothing about the record.
+            Err(ReadError::Io { source, .. })
+                if !matches!(
+                    source.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
+                ) => {}
+            Err(ReadError::Io { .. } | ReadError::Damaged { .. }) => self.drop_gop(key, gop),
         }
         answer
     }

@@ -8,8 +8,8 @@
 //! - The `fps` filter works on absolute times, so its grid does not depend on where a run begins;
 //!   `start_time` pins the first frame. Seeking ends a little earlier, so that the filter sees
 //!   the picture that is on screen at that moment.
-//! - Audio begins on a multiple of 1024 samples of media time, so that the AAC frames of two runs
-//!   lie on one grid.
+//! - Encoded audio begins on a multiple of 1024 samples of media time, so that the AAC frames of
+//!   two runs lie on one grid.
 //!
 //! A copied picture cannot begin anywhere but at a key frame: ffmpeg takes the one before, the
 //! times stay true, and the store is told the real frame numbers.
@@ -64,7 +64,7 @@ impl Run<'_> {
     /// The arguments, without the program's name.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut args = Args::default();
-        args.words("-hide_banner -nostdin -loglevel level+warning -copyts -start_at_zero");
+        args.words("-hide_banner -nostdin -loglevel warning -copyts -start_at_zero");
         args.words("-fflags +genpts+discardcorrupt");
         self.input(&mut args);
         self.video(&mut args);
@@ -197,10 +197,13 @@ impl Run<'_> {
                     filter.push_str(&format!("asetpts=PTS-({})/TB,", seconds(self.phase)));
                 }
                 filter.push_str("aresample=48000,aresample=async=1:min_hard_comp=0.1");
-                if !self.copies_video() {
-                    let grid = (self.first_tick() * 48_000 / 90_000).div_euclid(1024) * 1024;
-                    filter.push_str(&format!(":first_pts={grid}"));
-                }
+                // A copied picture begins up to a group earlier; sound that is missing there is
+                // silence, which goes with the pictures before the first whole group.
+                let early =
+                    if self.copies_video() { (Profile::MAX_GOP_MS + 2_000) * 90 } else { 0 };
+                let first = (self.first_tick() - early).max(0);
+                let grid = (first * 48_000 / 90_000).div_euclid(1024) * 1024;
+                filter.push_str(&format!(":first_pts={grid}"));
                 filter.push_str(",aformat=sample_fmts=fltp:channel_layouts=stereo");
                 if let Some(until) = self.until_frame
                     && !self.copies_video()
