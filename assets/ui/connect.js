@@ -37,9 +37,10 @@ async function load() {
       card("Plex, Jellyfin, Emby, Channels", "Add a tuner of the kind HDHomeRun. When it is not found by itself, type its address; then give the guide as XMLTV.", address("Tuner", host), address("Guide", `${base}/iptv/xmltv.xml`)),
       card("One channel", `Channel ${first} as one endless stream, or as HLS for phones and televisions.`, address("Stream", `${base}/iptv/channel/${first}.ts`), address("HLS", `${base}/iptv/channel/${first}.m3u8`)),
       card("Programs", "Everything these pages do, programs can do too, with a key.", address("Description of the API", `${base}/openapi.json`), address("Numbers for Prometheus", `${base}/metrics`)));
-    if (here) place.prepend(card("On another device", "You opened this page by a name that only works on this machine. Open it by the machine's name or address in your network, and the addresses below become the ones to type there."));
-    if (channels.length === 0) place.prepend(el("div", {}));
-    if (channels.length === 0) say(place.firstElementChild, "empty", "No channels yet", "Players connect, but find nothing. Add a library first.", el("a", { class: "button main", href: "/media", text: "Add a library" }));
+    if (here) place.prepend(el("p", { class: "note", text: "You opened this page by a name that only works on this machine. Open it by the machine’s name or address in your network, and the addresses below become the ones to type on other devices." }));
+    if (channels.length > 0) return;
+    place.prepend(el("div", { class: "note plain" }));
+    say(place.firstElementChild, "empty", "No channels yet", "Players connect, but find nothing. Add a library first.", el("a", { class: "button main", href: "/media", text: "Add a library" }));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     sayProblem(place, problem, load);

@@ -49,15 +49,15 @@ function fitting(data) {
   return Math.max(0, at);
 }
 
-function step() {
+function unit() {
   const target = visible() / 5;
   return [1, 2, 5, 10, 15, 30, 60, 120].find((minutes) => minutes >= target) ?? 120;
 }
 
 function floor(ms) {
-  const unit = step() * 60000;
+  const size = unit() * 60000;
   const zone = new Date(ms).getTimezoneOffset() * 60000;
-  return Math.floor((ms - zone) / unit) * unit + zone;
+  return Math.floor((ms - zone) / size) * size + zone;
 }
 
 function draw(keepPlace) {
@@ -99,13 +99,13 @@ function drawGrid(keepPlace) {
   const scale = perMs();
   const total = (data.to - data.from) * scale;
   const old = find(".grid", place);
-  const scroll = keepPlace && old ? [old.scrollLeft, old.scrollTop] : null;
+  const scroll = keepPlace && old ? [placeAfter(old, data, scale), old.scrollTop] : null;
   const hadFocus = old?.contains(document.activeElement);
   const x = (ms) => `${((ms - data.from) * scale).toFixed(1)}px`;
 
   const times = el("div", { class: "times", role: "presentation" }, el("div", { class: "corner", text: day(data.from) }));
   const ticks = el("div", { class: "ticks", style: { position: "relative", width: `${total}px`, flex: "none" }, "aria-hidden": "true" });
-  for (let at = floor(data.from); at < data.to; at += step() * 60000) {
+  for (let at = floor(data.from); at < data.to; at += unit() * 60000) {
     if (at >= data.from) ticks.append(el("div", { class: "tick", text: clock(at), style: { left: x(at) } }));
   }
   times.append(ticks);
@@ -116,15 +116,16 @@ function drawGrid(keepPlace) {
       const start = Math.max(programme.start, data.from);
       const stop = Math.min(programme.stop, data.to);
       const wide = (stop - start) * scale;
-      const label = `${programme.title}${subtitle(programme) ? `, ${subtitle(programme)}` : ""}, ${between(programme.start, programme.stop).join(" to ")}, ${channel.name}`;
-      const cell = el("div", { class: "cell", role: "gridcell", tabindex: "-1", "aria-label": label, title: wide < 90 ? programme.title : undefined, data: { row, column, start: programme.start, stop: programme.stop }, style: { left: x(start), width: `${Math.max(3, wide - 3).toFixed(1)}px` } });
+      const extra = subtitle(programme);
+      const cell = el("div", { class: "cell", role: "gridcell", tabindex: "-1", title: wide < 90 ? programme.title : undefined, data: { row, column, start: programme.start, stop: programme.stop }, style: { left: x(start), width: `${Math.max(3, wide - 3).toFixed(1)}px` } });
       if (programme.media === null) cell.classList.add("none");
-      if (wide >= 44) cell.append(el("div", { class: "in" }, el("b", { text: programme.title }), el("span", { text: subtitle(programme) || clock(programme.start) })));
-      else cell.classList.add("thin");
+      if (wide < 44) cell.classList.add("thin");
+      // What is read out is what is seen, and after it what the place in the grid says to the eye.
+      cell.append(el("div", { class: "in" }, el("b", { text: programme.title }), el("span", { text: extra || clock(programme.start) }), el("span", { class: "hidden", text: `, ${between(programme.start, programme.stop).join(" to ")}, ${channel.name}` })));
       track.append(cell);
     });
     return el("div", { class: "grow-row", role: "row" },
-      el("div", { class: "rowhead", role: "rowheader" }, el("a", { href: `/player/${channel.number}`, tabindex: "-1", "aria-label": `Watch ${channel.number} ${channel.name}` }, logo(channel), el("span", {}, el("span", { class: "number", text: channel.number }), el("span", { class: "name", text: channel.name })))),
+      el("div", { class: "rowhead", role: "rowheader" }, el("a", { href: `/player/${channel.number}`, tabindex: "-1", title: `Watch ${channel.name}` }, logo(channel), el("span", {}, el("span", { class: "number", text: channel.number }), el("span", { class: "name", text: channel.name })))),
       track);
   });
   const line = el("div", { class: "nowline", id: "nowline", "aria-hidden": "true" });
@@ -133,6 +134,7 @@ function drawGrid(keepPlace) {
   fill(place, grid);
   find("#scale").textContent = length(visible() * 60);
 
+  drawn = { from: data.from, scale };
   mark();
   if (scroll) [grid.scrollLeft, grid.scrollTop] = scroll;
   else if (data.from <= now() && now() < data.to) grid.scrollLeft = (now() - data.from) * scale - width() * 0.25;
@@ -141,6 +143,16 @@ function drawGrid(keepPlace) {
   if (!first) return;
   choose(first);
   if (hadFocus) first.focus({ preventScroll: true });
+}
+
+let drawn = null;
+/** Where to scroll after a reload: along with now while that is in sight, else to the same time. */
+function placeAfter(old, data, scale) {
+  if (!drawn) return old.scrollLeft;
+  const left = drawn.from + old.scrollLeft / drawn.scale;
+  const right = left + width() / drawn.scale;
+  if (left <= now() && now() < right) return old.scrollLeft;
+  return (left - data.from) * scale;
 }
 
 function cellAt(row, at) {
@@ -182,7 +194,7 @@ function choose(cell) {
   const row = Number(cell.dataset.row);
   const channel = state.data.channels[row];
   const programme = channel.programmes[Number(cell.dataset.column)];
-  state.chosen = { row, start: programme.start, channel, programme };
+  state.chosen = { row, start: programme.start, channel, programme, on: onAir(programme) };
   describe(channel, programme);
 }
 
@@ -221,30 +233,46 @@ function reveal(cell) {
 }
 
 let column = null;
-async function walk(event) {
+let queue = Promise.resolve();
+/** Keys are done one after the other, since some have to wait for the next piece of the guide. */
+function walk(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest(".cell")) return;
+  if (!KEYS.includes(event.key)) return;
+  event.preventDefault();
+  queue = queue.then(() => step(event.key));
+}
+
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", "Enter"];
+
+async function step(key) {
   const chosen = state.chosen;
-  if (!chosen || event.ctrlKey || event.metaKey || event.altKey || !event.target.closest(".cell")) return;
+  if (!chosen) return;
   const { row, programme } = chosen;
   const inRow = chosen.channel.programmes;
   const at = inRow.indexOf(programme);
   // Up and down keep to a time of day, also across programmes of other lengths.
-  const middle = Math.max(programme.start, state.data.from) + 1;
-  column = event.key === "ArrowUp" || event.key === "ArrowDown" ? column ?? (onAir(programme) ? now() : middle) : null;
-  const moves = {
-    ArrowLeft: async () => (at > 0 ? go(row, inRow[at - 1].start) || go(row, state.data.from) : turn(-1, () => go(row, programme.start - 1))),
-    ArrowRight: async () => (at + 1 < inRow.length ? go(row, inRow[at + 1].start) : turn(1, () => go(row, programme.stop))),
-    ArrowUp: () => go(row - 1, column),
-    ArrowDown: () => go(row + 1, column),
-    PageUp: () => go(row - 6, column ?? middle),
-    PageDown: () => go(row + 6, column ?? middle),
-    Home: () => toNow(true),
-    End: () => go(row, inRow.at(-1).start),
-    Enter: () => location.assign(`/player/${chosen.channel.number}`),
-  };
-  const move = moves[event.key];
-  if (!move) return;
-  event.preventDefault();
-  await move();
+  const upright = ["ArrowUp", "ArrowDown", "PageUp", "PageDown"].includes(key);
+  column = upright ? column ?? (onAir(programme) ? now() : Math.max(programme.start, state.data.from) + 1) : null;
+  switch (key) {
+    case "ArrowLeft":
+      return at > 0 ? go(row, Math.max(inRow[at - 1].start, state.data.from)) : turn(-1, () => go(row, programme.start - 1));
+    case "ArrowRight":
+      return at + 1 < inRow.length ? go(row, inRow[at + 1].start) : turn(1, () => go(row, programme.stop));
+    case "ArrowUp":
+      return go(row - 1, column);
+    case "ArrowDown":
+      return go(row + 1, column);
+    case "PageUp":
+      return go(row - 6, column);
+    case "PageDown":
+      return go(row + 6, column);
+    case "Home":
+      return toNow(true);
+    case "End":
+      return go(row, inRow.at(-1).start);
+    default:
+      return location.assign(`/player/${chosen.channel.number}`);
+  }
 }
 
 function click(event) {
@@ -313,8 +341,21 @@ addEventListener("resize", () => {
 skeleton(place, 5);
 await guarded(load());
 every(60000, () => load({ keepPlace: true }));
+let ticks = 0;
 setInterval(() => {
-  if (document.hidden || !state.data) return;
-  if (state.view === "grid") mark();
-  else drawCards();
-}, 5000);
+  if (document.hidden || !state.data?.channels.length) return;
+  ticks += 1;
+  const calm = visible() > 30 || state.view === "now";
+  if (calm && ticks % 5 !== 0) return;
+  if (state.view === "now") {
+    if (find(".cards", place)) drawCards();
+    return;
+  }
+  if (!find(".grid", place)) return;
+  mark();
+  const chosen = state.chosen;
+  if (!chosen || chosen.on === onAir(chosen.programme)) return;
+  // What was chosen by nobody goes along with what is on.
+  const next = place.contains(document.activeElement) ? null : cellAt(chosen.row, now());
+  choose(next ?? find('.cell[tabindex="0"]', place));
+}, 1000);

@@ -22,7 +22,8 @@ async function loadLibraries() {
   }
   state.libraries = libraries;
   await Promise.all(libraries.map(async (library) => {
-    if (library.status === "scanning" || !state.scans.has(library.id)) await look(library.id);
+    // An idle library may not have been scanned since the server started: nothing to ask for then.
+    if (library.status !== "idle") await look(library.id);
   }));
   const box = filters.elements.library_id;
   const chosen = box.value;
@@ -32,7 +33,7 @@ async function loadLibraries() {
   follow();
 }
 
-/** Reads how far a scan is; a library that was not scanned since the start has none. */
+/** Reads how far a scan is; a library that was taken away meanwhile has none. */
 async function look(id) {
   try {
     state.scans.set(id, await api(`/api/libraries/scan-progress/${id}`));
@@ -140,13 +141,13 @@ function open() {
 }
 
 find("#new-library").addEventListener("click", open);
-find("#library-form").elements.path.addEventListener("change", (event) => {
-  const name = find("#library-form").elements.name;
-  if (!name.value) name.value = event.target.value.split("/").filter(Boolean).at(-1) ?? "";
+const lastPart = (path) => path.split("/").filter(Boolean).at(-1) ?? "";
+find("#library-form").elements.path.addEventListener("input", (event) => {
+  find("#library-form").elements.name.placeholder = lastPart(event.target.value);
 });
 onSubmit(find("#library-form"), async (data) => {
   const path = data.get("path").trim();
-  const name = data.get("name").trim() || path.split("/").filter(Boolean).at(-1) || "";
+  const name = data.get("name").trim() || lastPart(path);
   const added = await api("/api/libraries/local", { method: "POST", body: { path, name, library_type: data.get("library_type") } });
   find("#library-dialog").close();
   toast(`${added.name} is added.`);

@@ -322,13 +322,14 @@ if (document.pictureInPictureEnabled) {
   find("#pip").addEventListener("click", () => (document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture().catch(() => osd("Not possible now"))));
 }
 let calm = 0;
-for (const event of ["pointermove", "pointerdown", "focusin", "keydown"]) {
-  stage.addEventListener(event, () => {
-    stage.classList.remove("calm");
-    clearTimeout(calm);
-    calm = setTimeout(() => stage.classList.toggle("calm", !video.paused && !find(".controls").matches(":focus-within:has(:focus-visible)")), 3000);
-  });
+/** Shows the controls, and hides them again while nobody needs them. */
+function stir() {
+  stage.classList.remove("calm");
+  clearTimeout(calm);
+  calm = setTimeout(() => stage.classList.toggle("calm", !video.paused && !find(".controls").matches(":focus-within:has(:focus-visible)")), 3000);
 }
+for (const event of ["pointermove", "pointerdown", "focusin", "keydown"]) stage.addEventListener(event, stir);
+video.addEventListener("playing", stir);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=range]), select, textarea")) return;
   const onButton = event.target.matches("button, a, input");
@@ -346,6 +347,7 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("pagehide", stop);
 
+if (window.mpegts) window.mpegts.LoggingControl.enableAll = false;
 const volume = Number(kept("volume") ?? 1);
 video.volume = volume >= 0 && volume <= 1 ? volume : 1;
 showSound();

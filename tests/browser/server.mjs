@@ -1,71 +1,72 @@
-// Starts the server on a free port with the library that the other tests have made, and a browser.
-
-import { spawn, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+// The server under test: the real binary on a free port with the demo library in a folder of its own.
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { join } from "node:path";
 
-const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, "../../target");
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
+const BIN = process.env.EXSTREAMTV_BIN ?? join(TARGET, "debug/exstreamtv");
 
-/** A running server: its address, and how to end it. */
+/** Starts the server; resolves with its address, its admin key and a way to end it. */
 export async function startServer() {
-  const kept = join(target, "tmp");
-  const demo = existsSync(kept) && readdirSync(kept).find((name) => name.startsWith("demo-"));
-  const media = demo ? ["--library", join(kept, demo)] : ["--demo"];
-  const data = mkdtempSync(join(tmpdir(), "exstreamtv-browser-"));
-  const child = spawn(
-    join(target, "debug/exstreamtv"),
-    ["serve", "--port", "0", "--host", "127.0.0.1", "--data-dir", data, ...media],
-    {
-      stdio: ["ignore", "pipe", "ignore"],
-      env: { ...process.env, EXSTREAMTV_HDHOMERUN__UDP_PORT: "0" },
-    },
-  );
-  const base = await new Promise((found, failed) => {
-    child.once("exit", (code) => failed(new Error(`the server ended with ${code}`)));
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      const address = line.match(/http:\/\/\S+/);
-      if (address) found(address[0].replace(/\/+$/, ""));
-    });
-  });
-  await until("a line-up", async () => {
-    const answer = await fetch(`${base}/lineup.json`);
-    return answer.ok && (await answer.json()).length > 0;
+  const folder = mkdtempSync(join(tmpdir(), "exstreamtv-browser-"));
+  if (process.env.EXSTREAMTV_DEMO) cpSync(process.env.EXSTREAMTV_DEMO, join(folder, "demo"), { recursive: true, preserveTimestamps: true });
+  const child = spawn(BIN, ["serve", "--demo", "--port", "0", "--host", "127.0.0.1", "--data-dir", folder], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const listening = new Promise((resolve, reject) => {
+    const read = (piece) => {
+      output += piece;
+      const found = output.match(/listening on (127\.0\.0\.1:\d+)/);
+      if (found) resolve(found[1]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.on("error", reject);
+    child.on("exit", (code) => reject(new Error(`the server ended with ${code}:\n${output.slice(-3000)}`)));
   });
   const stop = async () => {
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill("SIGTERM");
-    await ended;
-    rmSync(data, { recursive: true, force: true });
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGTERM");
+      const forced = setTimeout(() => child.kill("SIGKILL"), 15_000);
+      await ended;
+      clearTimeout(forced);
+    }
+    rmSync(folder, { recursive: true, force: true });
   };
-  return { base, stop };
-}
-
-/** Chromium without a window. */
-export function startBrowser() {
-  const executablePath = execFileSync("which", ["chromium"]).toString().trim();
-  return chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--autoplay-policy=no-user-gesture-required",
-    ],
-  });
-}
-
-/** Waits until `ready` says yes, at most a minute. */
-export async function until(what, ready) {
-  const end = Date.now() + 60_000;
-  while (!(await ready())) {
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await new Promise((wake) => setTimeout(wake, 100));
+  try {
+    const host = await listening;
+    const base = `http://${host}`;
+    await until("three channels on the air", 180_000, async () => {
+      const channels = await get(base, "/api/channels");
+      return channels.length >= 3 && channels.every((channel) => channel.now?.id);
+    });
+    return { base, host, folder, stop, key: () => output.match(/admin key\W+([\w-]{16,})/i)?.[1], output: () => output };
+  } catch (error) {
+    await stop();
+    throw new Error(`${error.message}\n${output.slice(-3000)}`);
   }
+}
+
+/** Reads JSON as a program would. */
+export async function get(base, path) {
+  const response = await fetch(base + path);
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** Waits until `check` holds, looking a few times a second. */
+export async function until(what, withinMs, check) {
+  const end = Date.now() + withinMs;
+  let last = "";
+  while (Date.now() < end) {
+    try {
+      const value = await check();
+      if (value) return value;
+    } catch (error) {
+      last = error.message;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error(`waited ${withinMs / 1000} s for ${what}${last ? `: ${last}` : ""}`);
 }
