@@ -20,7 +20,7 @@ const words = (code) => String(code ?? "").replaceAll("_", " ");
 const percent = (part) => (typeof part === "number" ? `${Math.round(part * 100)} %` : "");
 
 function subject(incident) {
-  if (incident.subject === "channel") return state.channels.get(incident.subject_id) ?? `channel ${incident.subject_id}`;
+  if (incident.subject === "channel") return state.channels.get(incident.subject_id) ?? `channel ${incident.subject_id}, deleted since`;
   if (incident.subject === "media") return state.media.get(incident.subject_id) ?? `media ${incident.subject_id}`;
   return "this machine";
 }
@@ -141,7 +141,7 @@ function reading(record) {
       const evidence = body.evidence ?? [];
       const kinds = [...new Set(evidence.map((seen) => words(seen.kind)))];
       const causes = (body.candidates ?? []).map((cause) => `${cause.cause} ${percent(cause.score ?? cause.confidence)}`.trim());
-      return ["info", "eye", "Trigger", `${evidence.length} pieces of evidence${kinds.length ? `: ${kinds.join(", ")}` : ""}.`, causes.slice(0, 3).map((cause) => badge("", cause)), null];
+      return ["info", "eye", (body.step ?? 1) > 1 ? "Looked again" : "Trigger", `${evidence.length} ${evidence.length === 1 ? "piece" : "pieces"} of evidence${kinds.length ? `: ${kinds.join(", ")}` : ""}.`, causes.slice(0, 3).map((cause) => badge("", cause)), null];
     }
     case "plan": {
       const chosen = body.chosen?.action ? action(body.chosen.action) : body.chosen?.observe ? `Look closer: ${words(body.chosen.observe.query)}` : "nothing";
@@ -157,7 +157,7 @@ function reading(record) {
       return ["info", "shield", "Guard: permitted", `${action(body.action)}. Written down before it is done.${body.override_reason ? ` Overridden because: ${sentence(body.override_reason)}` : ""}`, body.override_reason ? [badge("warn", "override")] : [], checks(body.checks)];
     case "outcome": {
       const done = body.outcome === "done" || body.outcome === "ok";
-      return [done ? "good" : body.outcome === "failed" ? "bad" : "warn", done ? "check" : "alert", "Outcome", `${TOOLS[body.tool] ?? words(body.tool)}: ${words(body.outcome)}${typeof body.took_ms === "number" ? ` after ${length(body.took_ms / 1000)}` : ""}.${body.detail?.reason ? ` ${sentence(body.detail.reason)}` : ""}`, [], null];
+      return [done ? "good" : body.outcome === "failed" ? "bad" : "warn", done ? "check" : "alert", "Outcome", `${TOOLS[body.tool] ?? words(body.tool)}: ${words(body.outcome)}${typeof body.took_ms === "number" ? ` after ${body.took_ms < 1000 ? `${body.took_ms} ms` : length(body.took_ms / 1000)}` : ""}.${body.detail?.reason ? ` ${sentence(body.detail.reason)}` : ""}`, [], null];
     }
     case "verdict": {
       const [kind, title, text] = FINDINGS[body.finding] ?? ["warn", words(body.finding), ""];

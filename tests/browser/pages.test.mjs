@@ -190,6 +190,20 @@ test("the player starts silent where the browser insists, and says how to get th
   assert.equal(await page.evaluate(() => document.querySelector("video").muted), true);
 });
 
+test("a browser without media source extensions plays HLS by itself", async () => {
+  const page = await visit("/connect");
+  await page.addInitScript(() => {
+    delete window.MediaSource;
+    delete window.ManagedMediaSource;
+  });
+  await page.goto(`${server.base}/player/1`);
+  await page.locator('#stage[data-state="playing"]').waitFor({ timeout: 40_000 });
+  assert.match(await page.getAttribute("video", "src"), /\/iptv\/channel\/1\.m3u8$/);
+  const time = () => page.evaluate(() => document.querySelector("video").currentTime);
+  const a = await time();
+  await until("the picture to move", 15_000, async () => (await time()) > a + 2);
+});
+
 test("keys change the channel, and a channel that is none says so", async () => {
   const page = await visit("/player/1");
   await page.locator('#stage[data-state="playing"]').waitFor({ timeout: 30_000 });
@@ -356,6 +370,38 @@ test("the operator's page tells an incident from trigger to verdict", async () =
     calm(page);
   } finally {
     await fetch(`${server.base}/api/channels/${made.id}`, { method: "DELETE" });
+  }
+});
+
+test("the colour of a verdict says how it went, and a broken chain is said aloud", async () => {
+  const at = (second) => `2026-01-02T03:04:${String(second).padStart(2, "0")}.000Z`;
+  const incident = { id: 9, subject: "channel", subject_id: 1, media_id: null, cause: "STALL", meaning: "A running process makes no progress.", state: "resolved", opened_at: at(1), last_at: at(2), resolved_at: at(20), count: 3, reopened: 1, summary: "the conform of media 2 for channel 1 has been silent for 6 s" };
+  const record = (seq, kind, body, actor = "agent") => ({ seq, at: at(seq), kind, actor, incident_id: 9, body, prev: "0".repeat(64), hash: "1".repeat(64) });
+  const checks = [{ check: "kill_switch", passed: true, detail: "off" }, { check: "channel_cooldown", passed: false, detail: "9 s of 30 s" }];
+  const action = { tool: "restart_channel", channel: 1 };
+  const records = [
+    record(1, "envelope", { step: 1, evidence: [{ kind: "beat" }], candidates: [{ cause: "STALL", score: 0.9 }] }),
+    record(2, "plan", { cause: "STALL", confidence: 0.9, why: "the process is silent", chosen: { action } }),
+    record(3, "denied", { action, reason: { denied: "channel_cooldown: 9 s of 30 s" }, checks }),
+    record(4, "intent", { action, checks: checks.slice(0, 1) }),
+    record(5, "outcome", { tool: "restart_channel", outcome: "done", took_ms: 120, detail: {} }),
+    record(6, "verdict", { finding: "fixed", healthy_after_ms: 2400 }),
+    record(7, "verdict", { finding: "worse", healthy_after_ms: null }),
+  ];
+  const page = await visit("/connect");
+  await page.route("**/api/agent/incidents?*", (route) => route.fulfill({ json: [incident] }));
+  await page.route("**/api/agent/incidents/9", (route) => route.fulfill({ json: { incident, records } }));
+  await page.route("**/api/agent/audit/verify", (route) => route.fulfill({ json: { ok: false, records: 7, head: "1".repeat(64), fault: { seq: 4 } } }));
+  for (const scheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.goto(`${server.base}/operator`);
+    await page.locator(".chain .badge.bad").waitFor();
+    const kinds = async () => page.locator("#detail .step").evaluateAll((steps) => steps.map((step) => [...step.classList].at(-1)));
+    await until("seven steps", 5_000, async () => (await kinds()).length === 7);
+    assert.deepEqual(await kinds(), ["info", "info", "bad", "info", "good", "good", "bad"]);
+    assert.match(await page.locator("#detail .step.bad .checks .no").first().innerText(), /channel cooldown\s+9 s of 30 s/);
+    await accessible(page, `an incident with a verdict (${scheme})`);
+    await keepPicture(page, `operator-verdict-${scheme}`);
   }
 });
 
