@@ -52,9 +52,9 @@ async function loadIncidents() {
     throw problem;
   }
   state.incidents = incidents;
-  drawIncidents();
   const known = incidents.some((incident) => incident.id === state.chosen);
   if (!known) state.chosen = incidents[0]?.id ?? null;
+  drawIncidents();
   await loadDetail();
 }
 
@@ -151,7 +151,7 @@ function reading(record) {
     case "denied": {
       const approval = body.reason?.needs_approval;
       const why = approval ?? body.reason?.denied ?? body.reason ?? "";
-      return [approval ? "warn" : "bad", approval ? "shield" : "cross", approval ? "Guard: a person must agree" : "Guard: denied", `${action(body.action)}. ${sentence(typeof why === "string" ? why : JSON.stringify(why))}`, [], open(checks(body.checks))];
+      return [approval ? "warn" : "bad", approval ? "shield" : "cross", approval ? "Guard: a person must agree" : "Guard: denied", `${action(body.action)}. ${sentence(typeof why === "string" ? words(why) : JSON.stringify(why))}`, [], open(checks(body.checks))];
     }
     case "intent":
       return ["info", "shield", "Guard: permitted", `${action(body.action)}. Written down before it is done.${body.override_reason ? ` Overridden because: ${sentence(body.override_reason)}` : ""}`, body.override_reason ? [badge("warn", "override")] : [], checks(body.checks)];
@@ -214,11 +214,17 @@ async function loadLog() {
   }
 }
 
+/** What is wrong with the chain, in words: `edited at record 4`. */
+function wording(fault) {
+  const at = fault?.seq ?? fault?.have;
+  return `${words(fault?.fault ?? "broken")}${at === undefined ? "" : ` at record ${at}`}`;
+}
+
 async function loadChain() {
   const chain = await api("/api/agent/audit/verify");
   const records = `${chain.records.toLocaleString()} ${chain.records === 1 ? "record" : "records"}`;
   find("#chain").replaceChildren(chain.ok ? badge("good", "Chain intact", "shield") : badge("bad", "Chain broken", "alert"), el("small", { text: records, title: `Head ${chain.head}` }));
-  if (!chain.ok) find("#chain").append(el("small", { text: JSON.stringify(chain.fault) }));
+  if (!chain.ok) find("#chain").append(el("small", { text: wording(chain.fault) }));
   return chain;
 }
 

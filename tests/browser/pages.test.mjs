@@ -391,11 +391,12 @@ test("the colour of a verdict says how it went, and a broken chain is said aloud
   const page = await visit("/connect");
   await page.route("**/api/agent/incidents?*", (route) => route.fulfill({ json: [incident] }));
   await page.route("**/api/agent/incidents/9", (route) => route.fulfill({ json: { incident, records } }));
-  await page.route("**/api/agent/audit/verify", (route) => route.fulfill({ json: { ok: false, records: 7, head: "1".repeat(64), fault: { seq: 4 } } }));
+  await page.route("**/api/agent/audit/verify", (route) => route.fulfill({ json: { ok: false, records: 7, head: "1".repeat(64), fault: { fault: "edited", seq: 4 } } }));
   for (const scheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.goto(`${server.base}/operator`);
     await page.locator(".chain .badge.bad").waitFor();
+    await page.getByText("edited at record 4").waitFor();
     const kinds = async () => page.locator("#detail .step").evaluateAll((steps) => steps.map((step) => [...step.classList].at(-1)));
     await until("seven steps", 5_000, async () => (await kinds()).length === 7);
     assert.deepEqual(await kinds(), ["info", "info", "bad", "info", "good", "good", "bad"]);
