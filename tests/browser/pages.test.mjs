@@ -48,6 +48,10 @@ async function visit(path, { size = WIDE, scheme = "light", base = server.base }
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(message.text());
   });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith("http") && url.origin !== base) faults.push(`asks ${url.origin}`);
+  });
   open.push({ context, faults });
   await page.goto(base + path, { waitUntil: "domcontentloaded" });
   page.faults = faults;

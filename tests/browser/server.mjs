@@ -1,6 +1,6 @@
 // The server under test: the real binary on a free port with the demo library in a folder of its own.
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,8 +10,12 @@ const BIN = process.env.EXSTREAMTV_BIN ?? join(TARGET, "debug/exstreamtv");
 /** Starts the server; resolves with its address, its admin key and a way to end it. */
 export async function startServer() {
   const folder = mkdtempSync(join(tmpdir(), "exstreamtv-browser-"));
-  if (process.env.EXSTREAMTV_DEMO) cpSync(process.env.EXSTREAMTV_DEMO, join(folder, "demo"), { recursive: true, preserveTimestamps: true });
-  const child = spawn(BIN, ["serve", "--demo", "--port", "0", "--host", "127.0.0.1", "--data-dir", folder], { stdio: ["ignore", "pipe", "pipe"] });
+  const made = process.env.EXSTREAMTV_DEMO ?? keptDemo();
+  if (made) cpSync(made, join(folder, "demo"), { recursive: true, preserveTimestamps: true });
+  const child = spawn(BIN, ["serve", "--demo", "--port", "0", "--host", "127.0.0.1", "--data-dir", folder], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, EXSTREAMTV_HDHOMERUN__UDP_PORT: "0" },
+  });
   let output = "";
   const listening = new Promise((resolve, reject) => {
     const read = (piece) => {
@@ -46,6 +50,13 @@ export async function startServer() {
     await stop();
     throw new Error(`${error.message}\n${output.slice(-3000)}`);
   }
+}
+
+/** The demo library that the other tests have made, if they have: making one takes a minute. */
+function keptDemo() {
+  const kept = join(TARGET, "tmp");
+  const name = existsSync(kept) && readdirSync(kept).find((entry) => /^demo-\w+$/.test(entry));
+  return name ? join(kept, name) : null;
 }
 
 /** Reads JSON as a program would. */
