@@ -95,7 +95,7 @@ pub struct Place {
 
     /// Configuration file [default: config.yaml in the data folder, if there is one]
     ///
-    /// Single keys can also be set in the environment, such as EXSTREAMTV_SERVER__PORT=9000.
+    /// Single keys can also be set in the environment, such as `EXSTREAMTV_SERVER__PORT=9000`.
     #[arg(long, value_name = "FILE", env = "EXSTREAMTV_CONFIG")]
     pub config: Option<PathBuf>,
 }

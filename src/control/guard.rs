@@ -291,7 +291,7 @@ fn check_arguments(proposal: &Proposal, situation: &Situation<'_>) -> Outcome {
     };
     let described = |name: &&str| manifest.args.properties.contains_key(*name);
     let complete = manifest.args.required.iter().all(|name| given.contains(&name.as_str()));
-    if complete && given.iter().all(|name| described(&name)) {
+    if complete && given.iter().all(described) {
         Pass(format!("{} v{}", manifest.name, manifest.version))
     } else {
         Fail("they do not fit the manifest".into())

@@ -414,9 +414,9 @@ impl Control {
 
     /// The name of a presented API key, or `None` when it is not one.
     pub fn is_key(&self, presented: &str) -> Option<String> {
-        let keys = self.inner.keys.iter();
         // Every key is compared, so that the time taken says nothing about which one came close.
-        keys.filter(|key| secrets::matches(presented, &key.hash)).map(|key| key.name.clone()).last()
+        let matching = self.inner.keys.iter().filter(|key| secrets::matches(presented, &key.hash));
+        matching.map(|key| key.name.clone()).fold(None, |_, name| Some(name))
     }
 
     /// All libraries.

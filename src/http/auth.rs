@@ -356,22 +356,23 @@ mod tests {
         let proxied = ("x-forwarded-for", "203.0.113.9");
         let lo = "127.0.0.1:5";
         #[rustfmt::skip]
-        let table: &[(&str, &[(&str, &str)], &str, [u16; 4])] = &[
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, [u16; 4]);
+        let table: &[Row<'_>] = &[
             // who, headers, query; then public, stream, stream with keys required, private
-            (STRANGER, &[there],                                 "", [200, 200, 401, 401]),
-            (STRANGER, &[here],                                  "", [200, 200, 401, 401]),
-            (lo,       &[here],                                  "", [200, 200, 200, 200]),
-            (lo,       &[there],                                 "", [200, 200, 401, 401]),
-            (lo,       &[here, proxied],                         "", [200, 200, 401, 401]),
-            (lo,       &[here, ("authorization", "Bearer bad")], "", [200, 200, 401, 401]),
-            (STRANGER, &[there, ("authorization", "Bearer bad")],"", [200, 200, 401, 401]),
-            (STRANGER, &[there, ("authorization", "Basic good")],"", [200, 200, 401, 401]),
-            (STRANGER, &[there, KEY],                            "", [200, 200, 200, 200]),
-            (STRANGER, &[there, ("authorization", "bearer good")],"",[200, 200, 200, 200]),
-            (STRANGER, &[there, ("x-api-key", "good")],          "", [200, 200, 200, 200]),
-            (STRANGER, &[there],                "access_token=view", [200, 200, 200, 401]),
-            (STRANGER, &[there],                "access_token=good", [200, 200, 200, 401]),
-            (STRANGER, &[there],                "access_token=bad",  [200, 200, 401, 401]),
+            (STRANGER, &[there], "", [200, 200, 401, 401]),
+            (STRANGER, &[here], "", [200, 200, 401, 401]),
+            (lo, &[here], "", [200, 200, 200, 200]),
+            (lo, &[there], "", [200, 200, 401, 401]),
+            (lo, &[here, proxied], "", [200, 200, 401, 401]),
+            (lo, &[here, ("authorization", "Bearer bad")], "", [200, 200, 401, 401]),
+            (STRANGER, &[there, ("authorization", "Bearer bad")], "", [200, 200, 401, 401]),
+            (STRANGER, &[there, ("authorization", "Basic good")], "", [200, 200, 401, 401]),
+            (STRANGER, &[there, KEY], "", [200, 200, 200, 200]),
+            (STRANGER, &[there, ("authorization", "bearer good")], "", [200, 200, 200, 200]),
+            (STRANGER, &[there, ("x-api-key", "good")], "", [200, 200, 200, 200]),
+            (STRANGER, &[there], "access_token=view", [200, 200, 200, 401]),
+            (STRANGER, &[there], "access_token=good", [200, 200, 200, 401]),
+            (STRANGER, &[there], "access_token=bad", [200, 200, 401, 401]),
             (STRANGER, &[there, ("authorization", "Bearer view")], "", [200, 200, 401, 401]),
         ];
         for (peer, headers, query, expected) in table {

@@ -25,7 +25,7 @@ use super::state::{State, Watcher};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct PlaylistQuery {
+pub(super) struct PlaylistQuery {
     /// `hls` lists HLS addresses, anything else transport streams.
     mode: Option<String>,
     /// Needed when keys are required; repeated in every address.
@@ -39,7 +39,7 @@ pub struct PlaylistQuery {
     (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
     (status = 401, description = "No valid access token", body = Problem),
     (status = 503, description = "The line-up is not available; never a part of it", body = Problem)))]
-pub async fn playlist(
+pub(super) async fn playlist(
     Has(state): Has<State>,
     base: Base,
     caller: Caller,
@@ -65,7 +65,7 @@ pub async fn playlist(
         (status = 304, description = "Nothing changed since"),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 503, description = "The guide is not available; never an empty one", body = Problem)))]
-pub async fn guide(
+pub(super) async fn guide(
     Has(state): Has<State>,
     base: Base,
     asked: HeaderMap,
@@ -83,7 +83,7 @@ pub async fn guide(
         (status = 304, description = "Nothing changed since"),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 503, description = "The guide is not available; never an empty one", body = Problem)))]
-pub async fn guide_file(
+pub(super) async fn guide_file(
     Has(state): Has<State>,
     base: Base,
     asked: HeaderMap,
@@ -135,7 +135,7 @@ fn guide_in(
     }
     if form == Form::Plain {
         put(&mut headers, CONTENT_LENGTH, &guide.xml_length(base.as_str()).to_string());
-        let chunks = guide.chunks(base.as_str()).into_iter().map(Ok::<_, std::io::Error>);
+        let chunks = guide.chunks(base.as_str()).map(Ok::<_, std::io::Error>);
         return Ok((headers, Body::from_stream(stream::iter(chunks))).into_response());
     }
     if form == Form::Encoded {

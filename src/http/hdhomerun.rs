@@ -27,7 +27,7 @@ const JSON: &str = "application/json; charset=\"utf-8\"";
 /// The device.
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "The device as HDHomeRun describes itself", content_type = "application/json", body = Object)))]
-pub async fn discover(
+pub(super) async fn discover(
     Has(state): Has<State>,
     base: Base,
     OriginalUri(uri): OriginalUri,
@@ -40,7 +40,7 @@ pub async fn discover(
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "One entry a channel", content_type = "application/json", body = [Object]),
     (status = 503, description = "The line-up is not available; never a part of it", body = Problem)))]
-pub async fn lineup_json(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
+pub(super) async fn lineup_json(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
     let text = format::lineup_json(&lineup(&state)?, base.as_str());
     Ok((open_headers(JSON), text).into_response())
 }
@@ -49,7 +49,7 @@ pub async fn lineup_json(Has(state): Has<State>, base: Base) -> Result<Response,
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "One entry a channel", content_type = "application/xml", body = String),
     (status = 503, description = "The line-up is not available; never a part of it", body = Problem)))]
-pub async fn lineup_xml(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
+pub(super) async fn lineup_xml(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
     let text = format::lineup_xml(&lineup(&state)?, base.as_str());
     Ok((open_headers("application/xml; charset=utf-8"), text).into_response())
 }
@@ -58,7 +58,7 @@ pub async fn lineup_xml(Has(state): Has<State>, base: Base) -> Result<Response, 
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "One entry a channel", content_type = "application/vnd.apple.mpegurl", body = String),
     (status = 503, description = "The line-up is not available; never a part of it", body = Problem)))]
-pub async fn lineup_m3u(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
+pub(super) async fn lineup_m3u(Has(state): Has<State>, base: Base) -> Result<Response, ApiError> {
     let text = format::lineup_m3u(&lineup(&state)?, base.as_str());
     Ok((open_headers("application/vnd.apple.mpegurl"), text).into_response())
 }
@@ -66,7 +66,7 @@ pub async fn lineup_m3u(Has(state): Has<State>, base: Base) -> Result<Response, 
 /// Whether a channel scan runs: never, there is nothing to scan.
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "The state of the scan", content_type = "application/json", body = Object)))]
-pub async fn lineup_status() -> Response {
+pub(super) async fn lineup_status() -> Response {
     (open_headers(JSON), format::lineup_status_json()).into_response()
 }
 
@@ -74,7 +74,7 @@ pub async fn lineup_status() -> Response {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct LineupPost {
+pub(super) struct LineupPost {
     /// `start` or `abort`; done at once, there is nothing to scan.
     scan: Option<String>,
     /// `+N`, `-N` or `xN`; taken and forgotten.
@@ -85,7 +85,7 @@ pub struct LineupPost {
 #[utoipa::path(post, path = "", tag = "hdhomerun", params(LineupPost), responses(
     (status = 200, description = "Done"),
     (status = 400, description = "Neither a scan nor a favourite", body = Problem)))]
-pub async fn lineup_post(Query(query): Query<LineupPost>) -> Result<StatusCode, ApiError> {
+pub(super) async fn lineup_post(Query(query): Query<LineupPost>) -> Result<StatusCode, ApiError> {
     let scan = query.scan.as_deref();
     let favorite = query.favorite.is_some_and(|text| text.starts_with(['+', '-', 'x', ' ']));
     if favorite || matches!(scan, Some("start" | "abort")) {
@@ -99,7 +99,7 @@ pub async fn lineup_post(Query(query): Query<LineupPost>) -> Result<StatusCode, 
 /// What each tuner does.
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "One entry a tuner", content_type = "application/json", body = [Object])))]
-pub async fn status(Has(state): Has<State>) -> Response {
+pub(super) async fn status(Has(state): Has<State>) -> Response {
     let lineup = state.control.lineup().unwrap_or_default();
     let tuners = state.tuners.tuners().into_iter().map(|tuner| {
         let Some(id) = tuner.channel else { return format::TunerUse::Idle };
@@ -117,7 +117,7 @@ pub async fn status(Has(state): Has<State>) -> Response {
 /// The `UPnP` description of the device.
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
     (status = 200, description = "The description", content_type = "application/xml", body = String)))]
-pub async fn device_xml(
+pub(super) async fn device_xml(
     Has(state): Has<State>,
     base: Base,
     OriginalUri(uri): OriginalUri,
@@ -130,7 +130,7 @@ pub async fn device_xml(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct TuneQuery {
+pub(super) struct TuneQuery {
     /// Channel for `/tuner{n}/stream`: `auto:v7`, `v7` or `7`.
     channel: Option<String>,
     /// The same under another name.
@@ -148,7 +148,7 @@ pub struct TuneQuery {
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel (801)", body = Problem),
         (status = 503, description = "All tuners in use (805)", body = Problem)))]
-pub async fn auto(
+pub(super) async fn auto(
     Has(state): Has<State>,
     watcher: Watcher,
     Path(vnum): Path<String>,
@@ -164,7 +164,7 @@ pub async fn auto(
         (status = 200, description = "The channel exists; nothing was started"),
         (status = 401, description = "No valid access token"),
         (status = 404, description = "No such channel (801)")))]
-pub async fn auto_head(
+pub(super) async fn auto_head(
     Has(state): Has<State>,
     Path(vnum): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -182,7 +182,7 @@ pub async fn auto_head(
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such tuner or channel (801)", body = Problem),
         (status = 503, description = "The tuner is in use (805)", body = Problem)))]
-pub async fn tuner(
+pub(super) async fn tuner(
     Has(state): Has<State>,
     watcher: Watcher,
     Path((tuner, vnum)): Path<(String, String)>,
@@ -209,7 +209,7 @@ pub async fn tuner(
         (status = 200, description = "The channel exists; nothing was started"),
         (status = 401, description = "No valid access token"),
         (status = 404, description = "No such tuner or channel (801)")))]
-pub async fn tuner_head(
+pub(super) async fn tuner_head(
     Has(state): Has<State>,
     Path((tuner, vnum)): Path<(String, String)>,
     Query(query): Query<TuneQuery>,

@@ -52,7 +52,8 @@ enum Kind {
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel", body = Problem),
         (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
-pub fn ts_document() {}
+#[expect(dead_code, reason = "it carries the documentation of an address, nothing calls it")]
+pub(super) fn ts_document() {}
 
 /// See [`ts_document`].
 #[utoipa::path(get, path = "/iptv/channel/{number}.m3u8", tag = "streams", operation_id = "streams_hls",
@@ -63,10 +64,11 @@ pub fn ts_document() {}
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel", body = Problem),
         (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
-pub fn hls_document() {}
+#[expect(dead_code, reason = "it carries the documentation of an address, nothing calls it")]
+pub(super) fn hls_document() {}
 
 /// Streams a channel, or gives its HLS playlist.
-pub async fn watch(
+pub(super) async fn watch(
     Has(state): Has<State>,
     watcher: Watcher,
     caller: Caller,
@@ -105,7 +107,10 @@ async fn listed(state: &State, channel: &Channel, watcher: &Watcher) -> Result<S
 }
 
 /// Says what a channel's address would answer with, and starts nothing.
-pub async fn ask(Has(state): Has<State>, Path(file): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn ask(
+    Has(state): Has<State>,
+    Path(file): Path<String>,
+) -> Result<Response, ApiError> {
     let (_, kind) = named(&state, &file)?;
     Ok(head_of(if kind == Kind::Ts { TS } else { PLAYLIST }))
 }
@@ -117,7 +122,7 @@ pub(super) fn head_of(kind: &'static str) -> Response {
 }
 
 /// Answers what a browser asks before it lets a foreign page's player read the stream.
-pub async fn preflight() -> Response {
+pub(super) async fn preflight() -> Response {
     let mut headers = headers(TS);
     headers.remove(CONTENT_TYPE);
     let allowed = HeaderValue::from_static("Range, Content-Range, Content-Type");
@@ -136,7 +141,7 @@ pub async fn preflight() -> Response {
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel, or not in the window", body = Problem),
         (status = 503, description = "The media is not ready yet", body = Problem)))]
-pub async fn segment(
+pub(super) async fn segment(
     Has(state): Has<State>,
     Path((number, file)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {

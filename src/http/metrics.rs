@@ -22,7 +22,7 @@ use super::state::State;
 
 /// Requests answered so far, by class of status.
 #[derive(Debug, Default)]
-pub struct Requests {
+pub(super) struct Requests {
     answered: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -46,7 +46,7 @@ impl Requests {
 }
 
 /// Counts answers, and logs them for those who look closely; never the query, it may hold a token.
-pub async fn count(Has(state): Has<State>, request: Request, next: Next) -> Response {
+pub(super) async fn count(Has(state): Has<State>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = tokio::time::Instant::now();
     let response = next.run(request).await;
@@ -60,7 +60,7 @@ pub async fn count(Has(state): Has<State>, request: Request, next: Next) -> Resp
 #[utoipa::path(get, path = "", tag = "metrics", responses(
     (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
     (status = 401, description = "No valid key", body = Problem)))]
-pub async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError> {
+pub(super) async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError> {
     let health = state.control.health().await;
     let tuning = state.control.tuning();
     let mut book = Book::default();

@@ -107,8 +107,11 @@ impl Client {
         let headers = &parts.headers;
         let forwarded = is_forwarded(headers);
         let by_proxy = forwarded && trusted.iter().any(|range| range.contains(peer));
-        let stated =
-            parts.uri.authority().map(|a| a.as_str()).or_else(|| text(headers, HOST.as_str()));
+        let stated = parts
+            .uri
+            .authority()
+            .map(axum::http::uri::Authority::as_str)
+            .or_else(|| text(headers, HOST.as_str()));
         let host = stated.filter(|host| is_host(host)).map(str::to_owned);
         let local = peer.is_loopback()
             && !forwarded

@@ -39,7 +39,7 @@ pub fn router(state: State) -> Router {
     layers::around(routes, settings.trusted_proxies.clone(), settings.public_url.as_deref())
 }
 
-/// The OpenAPI document of all routes.
+/// The `OpenAPI` document of all routes.
 pub fn openapi(version: &str) -> OpenApi {
     OpenApiRouter::with_openapi(frame(version))
         .merge(open().behind(Door::Public))

@@ -17,7 +17,7 @@ use super::state::State;
 /// The login form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoginForm {
+pub(super) struct LoginForm {
     /// A key of this server.
     key: String,
     /// Where to go afterwards, a path on this server.
@@ -34,7 +34,7 @@ pub struct LoginForm {
         (status = 415, description = "Not a form", body = Problem),
         (status = 422, description = "A field cannot be taken", body = Problem),
         (status = 429, description = "Too many wrong keys", body = Problem)))]
-pub async fn log_in(
+pub(super) async fn log_in(
     Has(state): Has<State>,
     client: Client,
     base: Base,
@@ -62,7 +62,7 @@ pub async fn log_in(
 #[utoipa::path(post, path = "", tag = "session", responses(
     (status = 303, description = "Logged out"),
     (status = 401, description = "Not logged in", body = Problem)))]
-pub async fn log_out(
+pub(super) async fn log_out(
     Has(state): Has<State>,
     base: Base,
     headers: HeaderMap,

@@ -108,7 +108,7 @@ pub struct State {
     /// Keys, logins and tokens.
     pub gate: Gate,
     /// Requests answered so far, for the metrics.
-    pub requests: Arc<super::metrics::Requests>,
+    pub(super) requests: Arc<super::metrics::Requests>,
 }
 
 impl State {

@@ -322,7 +322,7 @@ fn follow(before: Option<ChannelNotes>, beat: ChannelBeat, now: UtcMillis) -> Ch
         Some(notes) => {
             // Silence that fell means that something came in between.
             let fell = notes.beat.job.zip(beat.job).is_some_and(|(a, b)| b.silent_ms < a.silent_ms);
-            ChannelNotes { last_at: now, beat, job_gave: notes.job_gave || fell, ..notes }
+            ChannelNotes { last_at: now, beat, job_gave: notes.job_gave || fell }
         }
         None => ChannelNotes { last_at: now, beat, job_gave: false },
     }

@@ -154,7 +154,7 @@ fn nearest_rate(video: &VideoStream, profiles: &[Profile]) -> Option<FrameRate> 
 
 /// The height of the profile to encode the picture to.
 fn encoded_height(video: &VideoStream) -> u32 {
-    let upright = if video.rotation % 180 == 0 { video.height } else { video.width };
+    let upright = if video.rotation.is_multiple_of(180) { video.height } else { video.width };
     if upright > 400 { ENCODED_HEIGHT } else { 360 }
 }
 

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{
-    ChannelId, Finding, IncidentId, LedgerEntry, LedgerKind, MediaId, RiskClass, UtcMillis,
+    Cause, ChannelId, Finding, IncidentId, LedgerEntry, LedgerKind, MediaId, RiskClass, UtcMillis,
 };
 
 const COLUMNS: &str = "at, kind, tool, risk, actor, channel, media, incident, cause, intent_seq, \
@@ -33,7 +33,7 @@ pub fn append(db: &Connection, entry: &LedgerEntry) -> rusqlite::Result<()> {
             entry.channel.map(|id| id.0),
             entry.media.map(|id| id.0),
             entry.incident.map(|id| id.0),
-            entry.cause.map(|cause| cause.code()),
+            entry.cause.map(Cause::code),
             entry.intent_seq,
             entry.outcome,
             entry.finding.map(Finding::code),
@@ -154,7 +154,6 @@ fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Cause;
 
     fn entry(at: i64, intent_seq: Option<i64>) -> LedgerEntry {
         LedgerEntry {

@@ -301,7 +301,7 @@ fn note_containment(t: &Transaction<'_>, fresh: &Fresh) -> rusqlite::Result<()> 
     let chain_fault = fresh.chain_fault.as_deref();
     let reasons = guard::containment(fresh.host.as_ref(), chain_fault, &ledger, fresh.now);
     let before = incidents::read_switch(t, CONTAINMENT)?.is_some_and(|state| state == "on");
-    if before == !reasons.is_empty() {
+    if before != reasons.is_empty() {
         return Ok(());
     }
     incidents::write_switch(t, CONTAINMENT, if before { "off" } else { "on" })?;

@@ -32,18 +32,14 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 /// A running server with a folder of its own, gone when dropped.
 pub struct App {
     server: Server,
-    pub folder: TempDir,
+    /// Everything the server keeps; goes with it.
+    _folder: TempDir,
     pub base: String,
     http: reqwest::Client,
     clock: SharedClock,
 }
 
 impl App {
-    /// A server with an empty database.
-    pub async fn start() -> Self {
-        Self::with(&[], |_| {}).await
-    }
-
     /// A server that has scanned `folder` and made its starter line-up.
     pub async fn with_library(folder: &Path) -> Self {
         let app = Self::with(&[folder.to_owned()], |_| {}).await;
@@ -78,7 +74,7 @@ impl App {
         };
         let server = Server::start(options).await.unwrap();
         let base = format!("http://{}", server.addr());
-        Self { server, folder, base, http: reqwest::Client::new(), clock }
+        Self { server, _folder: folder, base, http: reqwest::Client::new(), clock }
     }
 
     /// The server of the demo library that tests share when they only watch.
