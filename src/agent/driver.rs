@@ -347,8 +347,8 @@ impl Agent {
             let more: Vec<LedgerEntry> = history.entries.into_iter().filter(new).collect();
             actions.extend(more);
             actions.sort_by_key(|entry| entry.at);
-            // A state that cannot be read is a thing not known, no reason to stop.
             let asked = Query::ChannelState { channel: first };
+            // reason: a state that cannot be read is a thing not known, not a cause to stop.
             channel = ask::<ChannelReading>(self.ops.as_ref(), asked).await.ok();
         }
         Ok(Known {
