@@ -8,6 +8,10 @@
 //! After a crash the incidents that were being handled are pending again. One whose action is
 //! already on record is verified, never acted on again in that episode.
 
+mod steps;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,21 +19,18 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::envelope::Envelope;
-use super::fsm::{Choice, Command, End, Episode, Event};
+use self::steps::Desk;
+use super::fsm::{Command, End, Episode, Event};
 use super::persona::Persona;
-use super::rules::{self, Known, Matrix, Next, Plan, Probe};
-use super::verify::{self, Found, Target};
-use crate::control::operations::{
-    Action, Actor, OperationError, Operations, Permit, Proposal, Query, Verdict,
-};
+use super::rules::Matrix;
+use crate::control::operations::{OperationError, Operations, Query};
 use crate::domain::{
-    Cause, ChannelId, ChannelReading, Evidence, Finding, Incident, IncidentId, IncidentState,
-    LedgerEntry, LedgerKind, RecordKind, RiskClass, Subject, UtcMillis, VerificationPlan,
+    ChannelId, Evidence, Finding, Incident, IncidentId, IncidentState, LedgerEntry, RecordKind,
+    RiskClass, Subject, VerificationPlan,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -132,43 +133,6 @@ struct IncidentReport {
     evidence: Vec<Evidence>,
     actions: Vec<LedgerEntry>,
     channels: Vec<ChannelId>,
-}
-
-#[derive(Debug, Deserialize)]
-struct HistoryReport {
-    entries: Vec<LedgerEntry>,
-}
-
-/// What an episode collects on its way.
-#[derive(Debug)]
-struct Desk {
-    incident: IncidentId,
-    known: Option<Known>,
-    plan: Option<Plan>,
-    probe: Probe,
-    envelope: Option<String>,
-    permit: Option<Permit>,
-    target: Option<Target>,
-    verification: VerificationPlan,
-    intent: Option<i64>,
-    refusal: Option<String>,
-}
-
-impl Desk {
-    fn new(incident: IncidentId) -> Self {
-        Self {
-            incident,
-            known: None,
-            plan: None,
-            probe: Probe::NotAsked,
-            envelope: None,
-            permit: None,
-            target: None,
-            verification: PLAN,
-            intent: None,
-            refusal: None,
-        }
-    }
 }
 
 impl Agent {
@@ -284,187 +248,6 @@ impl Agent {
         }
     }
 
-    /// Whether an action for this incident is on record without a verdict.
-    async fn was_interrupted(&self, desk: &mut Desk) -> bool {
-        let asked = Query::Incident { incident: desk.incident };
-        let Ok(report) = ask::<IncidentReport>(self.ops.as_ref(), asked).await else {
-            return false;
-        };
-        let open = report.actions.iter().rev().find(|entry| {
-            entry.kind == LedgerKind::Action && entry.risk.is_changing() && entry.finding.is_none()
-        });
-        let Some((entry, channel)) = open.and_then(|e| Some((e, e.channel?))) else { return false };
-        let gone = entry.media.filter(|_| entry.tool == "skip_item");
-        desk.intent = entry.intent_seq;
-        desk.target = Some(Target { channel, gone, others_unhealthy: 0 });
-        true
-    }
-
-    /// Finds out everything, records the envelope, plans, records the plan.
-    async fn plan(&self, desk: &mut Desk, step: u8) -> Result<Event, OperationError> {
-        let known = self.find_out(desk).await?;
-        let mut plan = rules::plan(&self.matrix, &known);
-        self.narrow(&mut plan);
-        let envelope = Envelope::seal(step, &known, &plan, &self.menu.sha256);
-        let incident = Some(desk.incident);
-        self.ops.record(RecordKind::Envelope, incident, envelope.record()).await?;
-        let chosen = match &plan.next {
-            Next::Observe(query) => json!({"observe": query}),
-            Next::Act(action) => json!({"action": action}),
-        };
-        let body = json!({
-            "step": step,
-            "planner": "rules",
-            "persona": self.persona.id,
-            "envelope_sha256": envelope.sha256(),
-            "cause": plan.cause().code(),
-            "confidence": plan.confidence,
-            "why": plan.why,
-            "chosen": chosen,
-        });
-        self.ops.record(RecordKind::Plan, incident, body).await?;
-        let choice = match &plan.next {
-            Next::Observe(_) => Choice::Observe,
-            Next::Act(Action::Escalate) => Choice::Escalate,
-            Next::Act(Action::NoOp) => Choice::NoOp,
-            Next::Act(Action::RestartChannel { .. } | Action::SkipItem { .. }) => Choice::Act,
-        };
-        desk.envelope = Some(envelope.sha256().to_owned());
-        desk.known = Some(known);
-        desk.plan = Some(plan);
-        Ok(Event::Planned(choice))
-    }
-
-    async fn find_out(&self, desk: &Desk) -> Result<Known, OperationError> {
-        let asked = Query::Incident { incident: desk.incident };
-        let report: IncidentReport = ask(self.ops.as_ref(), asked).await?;
-        let mut actions = report.actions;
-        let mut channel = None;
-        if let Some(first) = report.channels.first().copied() {
-            let asked = Query::History { channel: first };
-            let history: HistoryReport = ask(self.ops.as_ref(), asked).await?;
-            let new = |entry: &LedgerEntry| !actions.contains(entry);
-            let more: Vec<LedgerEntry> = history.entries.into_iter().filter(new).collect();
-            actions.extend(more);
-            actions.sort_by_key(|entry| entry.at);
-            let asked = Query::ChannelState { channel: first };
-            // reason: a state that cannot be read is a thing not known, not a cause to stop.
-            channel = ask::<ChannelReading>(self.ops.as_ref(), asked).await.ok();
-        }
-        Ok(Known {
-            incident: report.incident,
-            evidence: report.evidence,
-            actions,
-            channels: report.channels,
-            channel,
-            probe: desk.probe.clone(),
-            now: UtcMillis(self.clock.now_ms()),
-        })
-    }
-
-    /// Replaces an action that the persona may not name by an escalation.
-    fn narrow(&self, plan: &mut Plan) {
-        let Next::Act(action) = &plan.next else { return };
-        let tool = self.menu.tools.iter().find(|tool| tool.name == action.tool());
-        if !tool.is_some_and(|tool| self.persona.may_name(&tool.name, tool.risk)) {
-            plan.next = Next::Act(Action::Escalate);
-            plan.why = "the persona does not allow the action";
-        }
-    }
-
-    async fn observe(&self, desk: &mut Desk) -> Result<Event, OperationError> {
-        let Some(Plan { next: Next::Observe(query), .. }) = &desk.plan else {
-            return Ok(Event::Broken);
-        };
-        desk.probe = match ask(self.ops.as_ref(), query.clone()).await {
-            Ok(reading) => Probe::Read(reading),
-            Err(error) => {
-                tracing::info!(error = %error, "the media could not be probed");
-                Probe::Failed
-            }
-        };
-        Ok(Event::Observed)
-    }
-
-    async fn propose(&self, desk: &mut Desk) -> Result<Event, OperationError> {
-        let Some(Plan { next: Next::Act(action), confidence, evidence, causes, .. }) = &desk.plan
-        else {
-            return Ok(Event::Broken);
-        };
-        if let (Some(channel), Some(known)) = (action.channel(), &desk.known) {
-            let gone = match action {
-                Action::SkipItem { media, .. } => Some(*media),
-                Action::RestartChannel { .. } | Action::Escalate | Action::NoOp => None,
-            };
-            let ill = known.channel.as_ref().is_some_and(|reading| !reading.is_healthy());
-            let mut target = Target { channel, gone, others_unhealthy: i64::from(ill) };
-            target.others_unhealthy = verify::others_unhealthy(self.ops.as_ref(), &target).await;
-            desk.target = Some(target);
-        }
-        let proposal = Proposal {
-            actor: Actor::Agent,
-            action: action.clone(),
-            incident: Some(desk.incident),
-            cause: Some(causes.first().map_or(Cause::Unknown, |ranked| ranked.cause)),
-            envelope_sha256: desk.envelope.clone(),
-            evidence: evidence.clone(),
-            confidence: *confidence,
-            override_reason: None,
-        };
-        Ok(match self.ops.propose(proposal).await? {
-            Verdict::Permit(permit) => {
-                desk.intent = Some(permit.intent_seq());
-                desk.permit = Some(permit);
-                Event::Permitted
-            }
-            Verdict::NeedsApproval { reason, .. } => {
-                desk.refusal = Some(reason);
-                Event::NeedsApproval
-            }
-            Verdict::Denied { reason, .. } => {
-                let passing = PASSING.iter().any(|check| reason.starts_with(check));
-                desk.refusal = Some(reason);
-                Event::Refused { passing }
-            }
-        })
-    }
-
-    async fn run(&self, desk: &mut Desk) -> Result<Event, OperationError> {
-        let Some(permit) = desk.permit.take() else { return Ok(Event::Broken) };
-        match self.ops.run(permit).await {
-            Ok(report) => {
-                let plan = report.body.get("verification").cloned().unwrap_or(Value::Null);
-                desk.verification = serde_json::from_value(plan).unwrap_or(PLAN);
-            }
-            // It may have had an effect all the same: the verifier finds out.
-            Err(OperationError::Failed { what, reason }) => {
-                tracing::warn!("{what} failed: {reason}");
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(Event::Ran)
-    }
-
-    async fn verify(&self, desk: &mut Desk) -> Result<Event, OperationError> {
-        let (Some(target), Some(intent)) = (desk.target, desk.intent) else {
-            return Ok(Event::Broken);
-        };
-        let Found { finding, healthy_after_ms, numbers } =
-            verify::watch(self.ops.as_ref(), target, desk.verification).await;
-        let body = json!({
-            "intent_seq": intent,
-            "finding": finding.code(),
-            "healthy_after_ms": healthy_after_ms,
-            "numbers": numbers,
-        });
-        self.ops.record(RecordKind::Verdict, Some(desk.incident), body).await?;
-        tracing::info!(
-            incident.id = %desk.incident, channel.id = %target.channel,
-            "channel {}: the verdict is {}", target.channel, finding.code()
-        );
-        Ok(Event::Verified(finding))
-    }
-
     /// Settles the incident as its episode ended; says whether that was the last word for now.
     async fn conclude(&self, id: IncidentId, end: End, last: bool) -> bool {
         let settled = match end {
@@ -537,6 +320,3 @@ async fn ask<T: DeserializeOwned>(ops: &dyn Operations, query: Query) -> Result<
     };
     serde_json::from_value(report.body).map_err(|error| failed(error.to_string()))
 }
-
-#[cfg(test)]
-mod tests;

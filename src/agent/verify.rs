@@ -24,7 +24,7 @@ pub struct Target {
     pub channel: ChannelId,
     /// Media that must not be on air any more.
     pub gone: Option<MediaId>,
-    /// Unhealthy channels besides this one before the act.
+    /// Channels in trouble besides this one before the act.
     pub others_unhealthy: i64,
 }
 
@@ -125,7 +125,8 @@ pub async fn watch(ops: &dyn Operations, target: Target, plan: VerificationPlan)
         tokio::time::sleep(millis(plan.poll_ms)).await;
     }
     let output = probe_output(ops, &target).await;
-    let others_more = others_unhealthy(ops, &target).await - target.others_unhealthy;
+    let others = others_unhealthy(ops, target.channel).await;
+    let others_more = others.map_or(0, |others| others - target.others_unhealthy);
     let finding = match watched_idle(ops, &looks, &target).await {
         Some(finding) => finding,
         None => judge(&looks, &plan, output.as_ref(), others_more),
@@ -173,14 +174,12 @@ async fn probe_output(ops: &dyn Operations, target: &Target) -> Option<OutputRea
     }
 }
 
-/// Unhealthy channels besides the target's; 0 when it cannot be asked.
-pub async fn others_unhealthy(ops: &dyn Operations, target: &Target) -> i64 {
-    let Ok(host) = ops.ask(Query::Host).await else { return target.others_unhealthy };
-    let unhealthy = host.body["unhealthy"].as_i64().unwrap_or(0);
-    let asked = ops.ask(Query::ChannelState { channel: target.channel }).await;
-    let reading = asked.ok().and_then(|report| serde_json::from_value(report.body).ok());
-    let ours = reading.is_some_and(|reading: ChannelReading| !reading.is_healthy());
-    unhealthy - i64::from(ours)
+/// Channels in trouble besides `channel`, or `None` when it cannot be asked.
+pub async fn others_unhealthy(ops: &dyn Operations, channel: ChannelId) -> Option<i64> {
+    let host = ops.ask(Query::Host).await.ok()?; // reason: what cannot be asked is not known
+    let troubled: Vec<ChannelId> =
+        serde_json::from_value(host.body.get("unhealthy_channels")?.clone()).ok()?;
+    i64::try_from(troubled.iter().filter(|other| **other != channel).count()).ok()
 }
 
 fn millis(ms: i64) -> Duration {

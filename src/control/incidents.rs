@@ -3,14 +3,14 @@
 //! One task reads the queue of facts; the queue is bounded and its senders count what does not
 //! fit. Whoever waits for work (the agent) is woken through a `watch` whose value only counts up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::{
-    ChannelId, Fact, IncidentId, IncidentState, LedgerEntry, LedgerKind, RiskClass, Subject,
+    Cause, ChannelId, Fact, IncidentId, IncidentState, LedgerEntry, LedgerKind, RiskClass, Subject,
     UtcMillis,
 };
 use crate::foundation::clock::SharedClock;
@@ -106,6 +106,18 @@ impl Keeper {
     /// When the wall clock last stepped.
     pub fn clock_stepped_at(&self) -> Option<UtcMillis> {
         self.memory().clock_stepped_at
+    }
+
+    /// Channels with an incident that is not over; one with nothing to play is not in trouble.
+    pub fn troubled(&self) -> HashSet<ChannelId> {
+        let memory = self.memory();
+        let troubled = memory.book.open().filter(|incident| incident.cause != Cause::NoContent);
+        troubled
+            .filter_map(|incident| match incident.subject {
+                Subject::Channel(channel) => Some(channel),
+                Subject::Media(_) | Subject::Host => None,
+            })
+            .collect()
     }
 
     /// Notes that we ended a channel's conform ourselves.
@@ -263,7 +275,7 @@ fn failure_entry(signal: &Signal, now: UtcMillis) -> LedgerEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Cause, ChannelBeat, ConformEnd, ConformJob, MediaId};
+    use crate::domain::{ChannelBeat, ConformEnd, ConformJob, MediaId};
     use crate::foundation::clock::ManualClock;
 
     const CHANNEL: ChannelId = ChannelId(1);

@@ -254,13 +254,20 @@ impl Operator {
     /// The machine and all channels together, if known.
     fn host(&self) -> Option<HostReading> {
         let running = self.parts.streams.running();
-        let unhealthy = running.iter().filter(|channel| !channel.is_healthy()).count();
+        let unhealthy = self.unhealthy().len();
         Some(HostReading {
             pool_pressure: self.parts.streams.pool_pressure()?,
             running: u32::try_from(running.len()).ok()?,
             unhealthy: u32::try_from(unhealthy).ok()?,
             clock_stepped_at: self.keeper.clock_stepped_at(),
         })
+    }
+
+    /// Running channels in trouble. A channel that shows the slate while it starts is not.
+    fn unhealthy(&self) -> Vec<ChannelId> {
+        let troubled = self.keeper.troubled();
+        let running = self.parts.streams.running().into_iter().map(|reading| reading.channel);
+        running.filter(|channel| troubled.contains(channel)).collect()
     }
 
     /// Does what was permitted. The only place with an effect.

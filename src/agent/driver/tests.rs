@@ -1,8 +1,12 @@
 //! Whole episodes against a fake product. Time is paused: no test waits.
 
+use serde_json::Value;
+
 use super::*;
-use crate::control::operations::{Check, Report};
-use crate::domain::{MediaId, MediaReading, OutputReading, PlayState};
+use crate::control::operations::{Action, Check, Permit, Proposal, Report, Verdict};
+use crate::domain::{
+    Cause, ChannelReading, LedgerKind, MediaId, MediaReading, OutputReading, PlayState, UtcMillis,
+};
 use crate::foundation::clock::ManualClock;
 
 const CHANNEL: ChannelId = ChannelId(1);
@@ -156,7 +160,7 @@ impl Operations for Fake {
             Query::ProbeOutput { .. } => {
                 json!(OutputReading { advancing: true, slate: !world.healthy, cc_errors: 0 })
             }
-            Query::Host => json!({"unhealthy": i64::from(!world.healthy)}),
+            Query::Host => json!({"unhealthy_channels": [CHANNEL]}),
             Query::ScheduleNow { .. } | Query::Guard => json!({}),
         };
         Ok(Report { at: UtcMillis(0), body })

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::operations::EvidenceKind;
-use crate::domain::{Finding, IncidentId, LedgerKind, MediaId, Subject};
+use crate::control::operations::{Action, Actor, EvidenceKind, Trust};
+use crate::domain::{
+    ChannelId, Finding, IncidentId, IncidentState, LedgerKind, MediaId, RiskClass, Subject,
+};
 
 const NOW: UtcMillis = UtcMillis(1_000_000_000);
 const HOST: HostReading =

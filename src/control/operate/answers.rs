@@ -44,7 +44,9 @@ impl Operator {
                     what: "read the machine's state".to_owned(),
                     reason: "the pool does not answer".to_owned(),
                 })?;
-                as_value(&host)
+                let mut body = as_value(&host)?;
+                body["unhealthy_channels"] = json!(self.unhealthy());
+                Ok(body)
             }
             Query::ScheduleNow { channel } => {
                 let slots = self.parts.timelines.now_and_next(channel, self.now());
