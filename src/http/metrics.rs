@@ -17,6 +17,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::control::operations::Query;
+
 use super::error::{ApiError, Problem};
 use super::state::State;
 
@@ -108,6 +110,12 @@ pub(super) async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError
     }
     let rings = running.iter().map(|c| (c.channel.to_string(), int(c.ring_bytes))).collect();
     book.gauges("channel_memory_bytes", "Memory of a running channel's ring", "channel_id", rings);
+    if let Ok(guard) = state.control.operations().ask(Query::Guard).await {
+        let restarts = guard.body["restarts_in_60_s"].as_i64().unwrap_or_default();
+        book.gauge("restart_rate_per_minute", "Restarts in the last 60 seconds", restarts);
+        let reasons = guard.body["containment"].as_array().map_or(0, Vec::len);
+        book.gauge("containment_active", "Whether changes are contained", i64::from(reasons > 0));
+    }
     book.counters("http_requests", "Requests answered", "status", state.requests.read());
     book.gauge("database_up", "Whether the database answers", i64::from(health.database.is_ok()));
     if let Some(process) = Process::read() {
