@@ -1,6 +1,6 @@
 // The server under test: the real binary on a free port with the demo library in a folder of its own.
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -55,8 +55,10 @@ export async function startServer() {
 /** The demo library that the other tests have made, if they have: making one takes a minute. */
 function keptDemo() {
   const kept = join(TARGET, "tmp");
-  const name = existsSync(kept) && readdirSync(kept).find((entry) => /^demo-\w+$/.test(entry));
-  return name ? join(kept, name) : null;
+  if (!existsSync(kept)) return null;
+  const age = (folder) => statSync(folder).mtimeMs;
+  const made = readdirSync(kept).filter((name) => /^demo-\w+$/.test(name)).map((name) => join(kept, name));
+  return made.filter((folder) => existsSync(join(folder, "demo.json"))).sort((a, b) => age(b) - age(a))[0] ?? null;
 }
 
 /** Reads JSON as a program would. */
