@@ -126,8 +126,8 @@ export function toast(text, kind = "") {
   setTimeout(() => box.remove(), kind === "bad" ? 9000 : 4500);
 }
 
-/** Runs `work` now and every `ms` while the page is seen; tells when the server is away. */
-export function every(ms, work) {
+/** Runs `work` now (or first after `ms`) and every `ms` while the page is seen; tells when the server is away. */
+export function every(ms, work, atOnce = true) {
   let timer = 0;
   let running = false;
   let failures = 0;
@@ -153,7 +153,8 @@ export function every(ms, work) {
     }
   };
   document.addEventListener("visibilitychange", turn);
-  turn();
+  if (atOnce) turn();
+  else timer = setTimeout(turn, ms);
   return turn;
 }
 

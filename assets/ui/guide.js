@@ -11,7 +11,6 @@ const state = {
   view: kept("guide-view") ?? (matchMedia("(max-width: 760px)").matches ? "now" : "grid"),
   scale: null,
   from: null,
-  minutes: 0,
   data: null,
   skew: 0,
   chosen: null,
@@ -25,7 +24,9 @@ const width = () => Math.max(240, place.clientWidth - side());
 const side = () => (matchMedia("(max-width: 760px)").matches ? 84 : 190);
 const perMs = () => width() / (visible() * 60000);
 
+let asked = 0;
 async function load({ keepPlace = false } = {}) {
+  const turn = ++asked;
   if (state.scale === null) {
     const first = await api("/ui/guide?minutes=120");
     state.scale = fitting(first);
@@ -34,8 +35,9 @@ async function load({ keepPlace = false } = {}) {
   const minutes = Math.min(1440, visible() * 4);
   if (state.follow || state.from === null) state.from = floor(now() - span * 0.3);
   const data = await api(`/ui/guide?from=${Math.round(state.from)}&minutes=${minutes}`);
+  // A later question has overtaken this one.
+  if (turn !== asked) return;
   state.data = data;
-  state.minutes = minutes;
   state.skew = data.now - Date.now();
   draw(keepPlace);
 }
@@ -104,37 +106,46 @@ function drawGrid(keepPlace) {
   const x = (ms) => `${((ms - data.from) * scale).toFixed(1)}px`;
 
   const times = el("div", { class: "times", role: "presentation" }, el("div", { class: "corner", text: day(data.from) }));
-  const ticks = el("div", { class: "ticks", style: { position: "relative", width: `${total}px`, flex: "none" }, "aria-hidden": "true" });
+  const ticks = el("div", { class: "ticks", style: { width: `${total}px` }, "aria-hidden": "true" });
   for (let at = floor(data.from); at < data.to; at += unit() * 60000) {
     if (at >= data.from) ticks.append(el("div", { class: "tick", text: clock(at), style: { left: x(at) } }));
   }
   times.append(ticks);
 
-  const rows = data.channels.map((channel, row) => {
-    const track = el("div", { role: "presentation", style: { position: "relative", width: `${total}px`, flex: "none" } });
-    channel.programmes.forEach((programme, column) => {
-      const start = Math.max(programme.start, data.from);
-      const stop = Math.min(programme.stop, data.to);
-      const wide = (stop - start) * scale;
-      const extra = subtitle(programme);
-      const cell = el("div", { class: "cell", role: "gridcell", tabindex: "-1", title: wide < 90 ? programme.title : undefined, data: { row, column, start: programme.start, stop: programme.stop }, style: { left: x(start), width: `${Math.max(3, wide - 3).toFixed(1)}px` } });
-      if (programme.media === null) cell.classList.add("none");
-      if (wide < 44) cell.classList.add("thin");
-      // What is read out is what is seen, and after it what the place in the grid says to the eye.
-      cell.append(el("div", { class: "in" }, el("b", { text: programme.title }), el("span", { text: extra || clock(programme.start) }), el("span", { class: "hidden", text: `, ${between(programme.start, programme.stop).join(" to ")}, ${channel.name}` })));
-      track.append(cell);
-    });
-    return el("div", { class: "grow-row", role: "row" },
-      el("div", { class: "rowhead", role: "rowheader" }, el("a", { href: `/player/${channel.number}`, tabindex: "-1", title: `Watch ${channel.name}` }, logo(channel), el("span", {}, el("span", { class: "number", text: channel.number }), el("span", { class: "name", text: channel.name })))),
-      track);
+  const cells = (channel, row) => channel.programmes.map((programme, column) => {
+    const start = Math.max(programme.start, data.from);
+    const stop = Math.min(programme.stop, data.to);
+    const wide = (stop - start) * scale;
+    const extra = subtitle(programme);
+    const cell = el("div", { class: "cell", role: "gridcell", tabindex: "-1", title: wide < 90 ? programme.title : undefined, data: { row, column, start: programme.start, stop: programme.stop }, style: { left: x(start), width: `${Math.max(3, wide - 3).toFixed(1)}px` } });
+    if (programme.media === null) cell.classList.add("none");
+    if (wide < 44) cell.classList.add("thin");
+    // What is read out is what is seen, and after it what the place in the grid says to the eye.
+    cell.append(el("div", { class: "in" }, el("b", { text: programme.title }), el("span", { text: extra || clock(programme.start) }), el("span", { class: "hidden", text: `, ${between(programme.start, programme.stop).join(" to ")}, ${channel.name}` })));
+    return cell;
   });
+  const rows = data.channels.map((channel, row) => el("div", { class: "grow-row", role: "row", "aria-rowindex": row + 1, data: { index: row } },
+    el("div", { class: "rowhead", role: "rowheader" }, el("a", { href: `/player/${channel.number}`, tabindex: "-1", title: `Watch ${channel.name}` }, logo(channel), el("span", {}, el("span", { class: "number", text: channel.number }), el("span", { class: "name", text: channel.name })))),
+    el("div", { class: "track", role: "presentation", style: { width: `${total}px` } })));
+  fillRow = (row) => {
+    const track = rows[row]?.lastElementChild;
+    if (!track || track.childElementCount > 0) return;
+    track.append(...cells(data.channels[row], row));
+    mark(track);
+  };
   const line = el("div", { class: "nowline", id: "nowline", "aria-hidden": "true" });
   const inner = el("div", { class: "inner", role: "presentation", style: { width: `${total + side()}px` } }, times, ...rows, line);
   const grid = el("div", { class: "grid", role: "grid", "aria-label": "Programmes by channel and time", "aria-rowcount": rows.length, onkeydown: walk, onclick: click, onfocusin: (event) => choose(event.target.closest(".cell")) }, inner);
+  watcher?.disconnect();
+  watcher = new IntersectionObserver((seen) => {
+    for (const entry of seen) if (entry.isIntersecting) fillRow(Number(entry.target.dataset.index));
+  }, { root: grid, rootMargin: "600px 0px" });
+  drawn = { from: data.from, scale };
   fill(place, grid);
+  for (const row of rows) watcher.observe(row);
+  fillRow(0);
   find("#scale").textContent = length(visible() * 60);
 
-  drawn = { from: data.from, scale };
   mark();
   if (scroll) [grid.scrollLeft, grid.scrollTop] = scroll;
   else if (data.from <= now() && now() < data.to) grid.scrollLeft = (now() - data.from) * scale - width() * 0.25;
@@ -145,7 +156,12 @@ function drawGrid(keepPlace) {
   if (hadFocus) first.focus({ preventScroll: true });
 }
 
+/** How the grid was last drawn. */
 let drawn = null;
+/** Rows get their programmes when they come near: a thousand channels open as fast as ten. */
+let watcher = null;
+let fillRow = () => {};
+
 /** Where to scroll after a reload: along with now while that is in sight, else to the same time. */
 function placeAfter(old, data, scale) {
   if (!drawn) return old.scrollLeft;
@@ -156,19 +172,20 @@ function placeAfter(old, data, scale) {
 }
 
 function cellAt(row, at) {
+  fillRow(row);
   const cells = find(".grid", place)?.querySelectorAll(`.cell[data-row="${row}"]`) ?? [];
   return [...cells].find((cell) => Number(cell.dataset.start) <= at && at < Number(cell.dataset.stop)) ?? null;
 }
 
 /** Marks what is over and what is on, and moves the line of now. */
-function mark() {
+function mark(part) {
   const grid = find(".grid", place);
   if (!grid || !state.data) return;
   const at = now();
-  const line = find("#nowline");
+  const line = find("#nowline", grid);
   line.hidden = at < state.data.from || at >= state.data.to;
   line.style.setProperty("left", `${(side() + (at - state.data.from) * perMs()).toFixed(1)}px`);
-  for (const cell of grid.querySelectorAll(".cell")) {
+  for (const cell of (part ?? grid).querySelectorAll(".cell")) {
     const start = Number(cell.dataset.start);
     const stop = Number(cell.dataset.stop);
     const on = start <= at && at < stop;
@@ -340,7 +357,7 @@ addEventListener("resize", () => {
 
 skeleton(place, 5);
 await guarded(load());
-every(60000, () => load({ keepPlace: true }));
+every(60000, () => load({ keepPlace: true }), false);
 let ticks = 0;
 setInterval(() => {
   if (document.hidden || !state.data?.channels.length) return;

@@ -15,6 +15,8 @@ const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 const PAGES = ["/guide", "/player/1", "/channels", "/media", "/operator", "/connect", "/login"];
 
+const GUIDE = /\/ui\/guide\?/;
+
 let server;
 let browser;
 let open = [];
@@ -141,14 +143,44 @@ test("the guide shows what is on now and is walked through with arrow keys", asy
   calm(page);
 });
 
+test("a guide of a thousand channels opens at once and is walked through", async () => {
+  const page = await visit("/connect");
+  await page.route(GUIDE, (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    const now = Date.now();
+    const from = Number(asked.get("from") ?? now);
+    const to = from + Number(asked.get("minutes")) * 60_000;
+    const channels = Array.from({ length: 1000 }, (_, at) => {
+      const programmes = [];
+      for (let start = from - (at % 7) * 300_000; start < to; start += 2_400_000) {
+        programmes.push({ start, stop: start + 2_400_000, title: `Film ${at + 1}`, description: "Words.", media: 1 });
+      }
+      return { id: at + 1, number: String(at + 1), name: `Channel ${at + 1}`, group: null, logo: null, viewers: 0, programmes };
+    });
+    return route.fulfill({ json: { now, from, to, channels } });
+  });
+  await page.goto(`${server.base}/guide`);
+  await page.locator(".cell.on").first().waitFor();
+  const cells = await page.locator(".cell").count();
+  assert.ok(cells < 2000, `${cells} programmes were drawn, though few can be seen`);
+  await page.locator('.cell[tabindex="0"]').focus();
+  for (let i = 0; i < 60; i += 1) await page.keyboard.press("ArrowDown");
+  await until("row 60", 10_000, () => page.evaluate(() => document.activeElement.dataset.row === "60"));
+  assert.ok(await page.evaluate(() => {
+    const cell = document.activeElement.getBoundingClientRect();
+    const grid = document.querySelector(".grid").getBoundingClientRect();
+    return cell.top >= grid.top && cell.bottom <= grid.bottom;
+  }), "the chosen programme is in sight");
+});
+
 test("the guide says what is wrong and what to do", async () => {
   const page = await visit("/guide");
   await settled(page);
   const fault = { detail: [{ loc: ["server"], msg: "the guide is not available: planning", type: "unavailable", fix: "try again in a few seconds" }] };
-  await page.route("**/ui/guide*", (route) => route.fulfill({ status: 503, json: fault }));
+  await page.route(GUIDE, (route) => route.fulfill({ status: 503, json: fault }));
   await page.click("#zoom-out");
   await page.getByText("Try again in a few seconds.").waitFor();
-  await page.unroute("**/ui/guide*");
+  await page.unroute(GUIDE);
   await page.getByRole("button", { name: "Try again" }).click();
   await page.locator(".cell.on").first().waitFor();
 });
