@@ -35,6 +35,8 @@ const ASK_AHEAD_MS: i64 = 500;
 const HLS_IDLE_MS: i64 = 3 * TARGET_SECONDS * 1_000;
 /// How often a running channel tells how it is.
 const BEAT_MS: i64 = 1_000;
+/// A read that takes longer than this does not hold up what is ready to be sent.
+const SLOW_READ_MS: u64 = 100;
 /// How often missing media is asked for.
 const ASK_MS: i64 = 250;
 
@@ -230,11 +232,8 @@ struct Task {
 impl Task {
     /// One look and one step; `false` when the channel has ended.
     async fn turn(&mut self, stop: &Stop) -> bool {
-        let now_ms = self.live.now_ms();
         let keeping = self.core.keeping;
-        let release = self.live.ring.advance(now_ms * 90, (now_ms + keeping.lead_ms) * 90);
-        self.beat(now_ms);
-
+        let (now_ms, release) = self.keep_on();
         let edge_ms = self.live.edge_ms();
         // What has grown before this look is seen by it.
         self.grown.mark_unchanged();
@@ -263,7 +262,8 @@ impl Task {
             Step::Slate => {
                 let Some(Next::Missing(hole)) = &next else { return true };
                 let slate = self.slate(hole);
-                if slate.is_none() && hole.goes_on {
+                let near = self.live.ms_of(hole.until) <= now_ms + keeping.lead_ms;
+                if slate.is_none() && hole.goes_on && near {
                     // Without a slate there is nothing to fill the hole with.
                     self.live.leap(hole.until);
                     self.jump = true;
@@ -278,6 +278,15 @@ impl Task {
             }
         }
         true
+    }
+
+    /// Sends what is due and tells how the channel is; gives the time and when a block is due next.
+    fn keep_on(&mut self) -> (i64, Option<i64>) {
+        let now_ms = self.live.now_ms();
+        let sent_until = (now_ms + self.core.keeping.lead_ms) * 90;
+        let release = self.live.ring.advance(now_ms * 90, sent_until);
+        self.beat(now_ms);
+        (now_ms, release)
     }
 
     /// Sleeps, and wakes when something happened: a change, a stop, or (when `missing`) new media.
@@ -347,11 +356,20 @@ impl Task {
         let plan = Arc::new(plan);
         let mut reader = std::mem::take(&mut self.reader);
         let (wanted, profile) = (Arc::clone(&plan), self.live.profile.clone());
-        let made = tokio::task::spawn_blocking(move || {
+        let mut made = tokio::task::spawn_blocking(move || {
             let unit = compose::mux(&wanted, &profile, &mut reader);
             (unit, reader)
-        })
-        .await;
+        });
+        // A disk that hangs must not silence the channel: what is composed is sent on.
+        let made = loop {
+            tokio::select! {
+                made = &mut made => break made,
+                () = tokio::time::sleep(Duration::from_millis(SLOW_READ_MS)) => {
+                    self.keep_on();
+                }
+                () = stop.requested() => return,
+            }
+        };
         let Ok((unit, reader)) = made else {
             // The worker panicked; that is logged by the runtime and must not spin.
             self.reader = DiskReader::new(Arc::clone(&self.core.renditions));

@@ -204,7 +204,7 @@ impl Sessions {
         }
         let session = Arc::new(Session {
             id,
-            info,
+            info: ViewerInfo { user_agent: tidy(&info.user_agent), ..info },
             since_ms: now_ms,
             bytes: AtomicU64::new(0),
             skips: AtomicU64::new(0),
@@ -218,7 +218,8 @@ impl Sessions {
     /// Notes that a reader of playlists is there; says whether it was there before.
     pub(super) fn seen_again(&self, info: &ViewerInfo, now_ms: i64) -> bool {
         let book = self.lock();
-        let known = book.open.values().find(|session| session.info == *info);
+        let info = ViewerInfo { user_agent: tidy(&info.user_agent), ..info.clone() };
+        let known = book.open.values().find(|session| session.info == info);
         if let Some(session) = known {
             session.seen_ms.store(now_ms, Ordering::Relaxed);
         }
@@ -281,6 +282,11 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The name a client gives itself, fit to be shown: one line of at most 200 characters.
+fn tidy(user_agent: &str) -> String {
+    user_agent.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]
