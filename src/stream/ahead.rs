@@ -1,8 +1,8 @@
 //! Work ahead: conforms what will be on air before anybody waits for it.
 //!
 //! One task makes one rendition at a time at idle priority, in the order of [`choose`], and looks
-//! again every few seconds: something more urgent takes the place of what is being made, which
-//! goes on later where it stopped. On a small machine it stands back while a viewer's conform
+//! again every few seconds: what viewers will see soon takes the place of what is being made,
+//! which goes on later where it stopped. On a small machine it stands back while a viewer's conform
 //! runs. What failed is reported once by the conformer and left alone until its file changes or
 //! the operator restarts it.
 //!
@@ -133,11 +133,7 @@ impl Ahead {
                 () = self.wait(LOOK) => {
                     let plans = look();
                     self.tell_uses(&plans);
-                    let best = self.choose(&plans);
-                    let same = best.is_some_and(|best| {
-                        best.media.id == job.media.id && best.profile == job.profile
-                    });
-                    if !same {
+                    if self.choose(&plans).is_some_and(|best| best.replaces(job)) {
                         self.means.conformer.stop_ahead();
                     }
                 }

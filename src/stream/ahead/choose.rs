@@ -30,6 +30,18 @@ pub struct Job {
     pub profile: Profile,
     /// When it is on air; the present when it is on air now.
     pub at: UtcMillis,
+    /// Whether viewers of a running channel see it soon.
+    pub soon: bool,
+}
+
+impl Job {
+    /// Whether this takes the place of `running`, which then goes on later.
+    ///
+    /// Only for viewers: what is on air changes all the time, and stopping costs a start.
+    pub fn replaces(&self, running: &Self) -> bool {
+        let same = (self.media.id, &self.profile) == (running.media.id, &running.profile);
+        self.soon && !running.soon && !same
+    }
 }
 
 /// Chooses the next job: by air time, what viewers of running channels see soon before the rest.
@@ -50,7 +62,8 @@ pub fn next_job(
                 continue;
             }
             if needs(media, line.profile) {
-                let job = Job { media: Arc::clone(media), profile: line.profile.clone(), at };
+                let profile = line.profile.clone();
+                let job = Job { media: Arc::clone(media), profile, at, soon };
                 best = Some((rank, job));
             }
         }
@@ -169,6 +182,20 @@ mod tests {
         let unwatched = timeline("1 2 3", 300);
         let watched = timeline("4 5 6 7", 450);
         assert_eq!(order(0, &[(unwatched, false), (watched, true)]), [4, 5, 1, 2, 3, 6, 7]);
+    }
+
+    #[test]
+    fn only_what_viewers_see_soon_replaces_what_is_being_made() {
+        let job = |id, soon| Job {
+            media: media(id),
+            profile: Profile::named("720p25").unwrap(),
+            at: UtcMillis(0),
+            soon,
+        };
+        assert!(job(1, true).replaces(&job(2, false)));
+        assert!(!job(1, true).replaces(&job(1, false)));
+        assert!(!job(1, true).replaces(&job(2, true)));
+        assert!(!job(1, false).replaces(&job(2, false)));
     }
 
     #[test]
