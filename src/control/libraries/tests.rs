@@ -23,7 +23,9 @@ async fn a_folder_is_added_scanned_and_followed() {
     assert_eq!((library.name.as_str(), library.last_scan), ("media", None));
     let progress = desk.scan(library.id).await;
     assert_eq!((progress.state, progress.new_items, progress.errors), (ScanState::Completed, 3, 1));
-    assert_eq!(*changes.borrow_and_update(), Changes { media: 1, scans: 1 });
+    // A slow scan stores what it has in more than one batch.
+    let Changes { media, scans } = *changes.borrow_and_update();
+    assert!(media >= 1 && scans == 1, "{media} changes, {scans} scans");
     assert!(desk.libraries.list().await.unwrap()[0].last_scan.is_some());
     let expected = ["broken: corrupt", "Film: playable", "gone: playable"];
     assert_eq!(desk.media().await, expected);
