@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use exstreamtv::domain::MediaState;
+use exstreamtv::control::operations::Actor;
+use exstreamtv::domain::{Channel, MediaState, Mode, NewChannel, Order, Rules, ScheduleItem};
 
 use crate::support::app::{App, run};
 use crate::support::media::{KIND_SECONDS, kinds_of_source};
@@ -11,9 +12,13 @@ use crate::support::picture::{judge, pictures};
 #[test]
 fn nine_kinds_of_source_make_one_unbroken_stream() {
     run(async {
-        let app = App::with_library(kinds_of_source()).await;
+        let app = App::with(&[kinds_of_source().to_owned()], |config| {
+            config.playout.build_days = 1;
+        })
+        .await;
+        app.until_lineup().await;
+        let channel = in_order(&app).await;
         app.prepared().await;
-        let channel = app.channel("Everything").await;
         let now = app.now_ms();
         // Every kind is on air once.
         let time = Duration::from_secs(u64::from(KIND_SECONDS) * 9);
@@ -29,6 +34,23 @@ fn nine_kinds_of_source_make_one_unbroken_stream() {
     });
 }
 
+/// A channel that plays one kind after the other, so that nine in a row are all kinds.
+async fn in_order(app: &App) -> Channel {
+    let collection = app.channel("Everything").await.rules.items[0].collection;
+    let item = ScheduleItem { collection, order: Order::Chronological, mode: Mode::Flood };
+    let new = NewChannel {
+        number: None,
+        name: "In order".to_owned(),
+        group: None,
+        logo: None,
+        enabled: true,
+        profile: Some("360p25".to_owned()),
+        rules: Rules { seed: 1, items: vec![item] },
+    };
+    let person = Actor::Person { name: "tester".to_owned() };
+    app.control().create_channel(&person, new).await.unwrap()
+}
+
 #[test]
 fn a_corrupt_file_is_listed_with_its_reason_and_stops_nothing() {
     run(async {
@@ -36,7 +58,7 @@ fn a_corrupt_file_is_listed_with_its_reason_and_stops_nothing() {
         for name in ["no sound.mp4", "open gop.mp4"] {
             std::fs::copy(kinds_of_source().join(name), folder.path().join(name)).unwrap();
         }
-        let noise: Vec<u8> = (0..200_000_u32).map(|n| (n * n / 7) as u8).collect();
+        let noise: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(n) / 7) as u8).collect();
         std::fs::write(folder.path().join("noise.mp4"), noise).unwrap();
         let app = App::with_library(folder.path()).await;
         app.prepared().await;
