@@ -18,6 +18,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::control::operations::Query;
+use crate::stream::pool::PoolLoad;
+use crate::stream::{ChannelState, Tuning};
 
 use super::error::{ApiError, Problem};
 use super::state::State;
@@ -64,52 +66,9 @@ pub(super) async fn count(Has(state): Has<State>, request: Request, next: Next) 
     (status = 401, description = "No valid key", body = Problem)))]
 pub(super) async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError> {
     let health = state.control.health().await;
-    let tuning = state.control.tuning();
     let mut book = Book::default();
-    let pool = &health.pool;
-    book.gauge("ffmpeg_processes_active", "Child processes running", int(pool.running));
-    book.gauge(
-        "ffmpeg_processes_background",
-        "Of these, those that nobody waits for",
-        int(pool.background),
-    );
-    book.gauge("ffmpeg_max_processes", "Most child processes that may run", int(pool.limit));
-    book.gauge("ffmpeg_spawn_pending", "Requests waiting for a place", int(pool.waiting));
-    book.counter("ffmpeg_spawn", "Child processes started", pool.started);
-    let rejected = pool.rejected.iter().map(|(reason, count)| (*reason, *count)).collect();
-    book.counters("ffmpeg_spawn_rejected", "Child processes refused", "reason", rejected);
-    let running = tuning.running();
-    book.gauge("channels_running", "Channels that somebody watches", int(running.len()));
-    let on_slate = running.iter().filter(|channel| channel.on_slate).count();
-    book.gauge("channels_on_slate", "Of these, those that show the slate", int(on_slate));
-    book.gauge("viewers", "Viewers now", int(tuning.viewers().len()));
-    let headroom = running.iter().map(|c| (c.channel.to_string(), c.headroom_ms)).collect();
-    book.gauges(
-        "channel_headroom_milliseconds",
-        "Media ready beyond what is on air",
-        "channel_id",
-        headroom,
-    );
-    let counted = tuning.counters();
-    let counters = [
-        ("stream_joins", "Viewers let in", counted.joins),
-        ("stream_refused", "Viewers turned away", counted.refused),
-        ("stream_bytes", "Bytes given to viewers", counted.bytes),
-        ("stream_skips", "Times a slow viewer was moved to now", counted.skips),
-        ("stream_viewers_dropped", "Viewers dropped for being too slow", counted.dropped_viewers),
-        ("stream_viewers_idle", "Viewers dropped for taking nothing", counted.idle_viewers),
-        ("stream_units", "Groups of pictures put on air", counted.units),
-        ("stream_slate_units", "Of these, slates", counted.slate_units),
-        ("stream_read_errors", "Stored media that could not be read", counted.read_errors),
-        ("stream_late_starts", "Items that were not ready in time", counted.late_starts),
-        ("hls_segments", "HLS segments handed out", counted.segments),
-        ("stream_facts_dropped", "Measurements nobody had time for", counted.facts_dropped),
-    ];
-    for (name, help, value) in counters {
-        book.counter(name, help, value);
-    }
-    let rings = running.iter().map(|c| (c.channel.to_string(), int(c.ring_bytes))).collect();
-    book.gauges("channel_memory_bytes", "Memory of a running channel's ring", "channel_id", rings);
+    book.pool(&health.pool);
+    book.streams(state.control.tuning());
     if let Ok(guard) = state.control.operations().ask(Query::Guard).await {
         let restarts = guard.body["restarts_in_60_s"].as_i64().unwrap_or_default();
         book.gauge("restart_rate_per_minute", "Restarts in the last 60 seconds", restarts);
@@ -141,6 +100,56 @@ impl Default for Book {
 type Label = Vec<(&'static str, String)>;
 
 impl Book {
+    /// The child processes.
+    fn pool(&mut self, pool: &PoolLoad) {
+        self.gauge("ffmpeg_processes_active", "Child processes running", int(pool.running));
+        let background = "Of these, those that nobody waits for";
+        self.gauge("ffmpeg_processes_background", background, int(pool.background));
+        self.gauge("ffmpeg_max_processes", "Most child processes that may run", int(pool.limit));
+        self.gauge("ffmpeg_spawn_pending", "Requests waiting for a place", int(pool.waiting));
+        self.counter("ffmpeg_spawn", "Child processes started", pool.started);
+        let rejected = pool.rejected.iter().map(|(reason, count)| (*reason, *count)).collect();
+        self.counters("ffmpeg_spawn_rejected", "Child processes refused", "reason", rejected);
+    }
+
+    /// The channels on air and those who watch.
+    fn streams(&mut self, tuning: &Tuning) {
+        let running = tuning.running();
+        self.gauge("channels_running", "Channels that somebody watches", int(running.len()));
+        let on_slate = running.iter().filter(|channel| channel.on_slate).count();
+        self.gauge("channels_on_slate", "Of these, those that show the slate", int(on_slate));
+        self.gauge("viewers", "Viewers now", int(tuning.viewers().len()));
+        let each = |value: fn(&ChannelState) -> i64| -> Vec<(String, i64)> {
+            running.iter().map(|channel| (channel.channel.to_string(), value(channel))).collect()
+        };
+        let headroom = ("channel_headroom_milliseconds", "Media ready beyond what is on air");
+        self.gauges(headroom.0, headroom.1, "channel_id", each(|channel| channel.headroom_ms));
+        let ring = ("channel_memory_bytes", "Memory of a running channel's ring");
+        self.gauges(ring.0, ring.1, "channel_id", each(|channel| int(channel.ring_bytes)));
+        let counted = tuning.counters();
+        let counters = [
+            ("stream_joins", "Viewers let in", counted.joins),
+            ("stream_refused", "Viewers turned away", counted.refused),
+            ("stream_bytes", "Bytes given to viewers", counted.bytes),
+            ("stream_skips", "Times a slow viewer was moved to now", counted.skips),
+            (
+                "stream_viewers_dropped",
+                "Viewers dropped for being too slow",
+                counted.dropped_viewers,
+            ),
+            ("stream_viewers_idle", "Viewers dropped for taking nothing", counted.idle_viewers),
+            ("stream_units", "Groups of pictures put on air", counted.units),
+            ("stream_slate_units", "Of these, slates", counted.slate_units),
+            ("stream_read_errors", "Stored media that could not be read", counted.read_errors),
+            ("stream_late_starts", "Items that were not ready in time", counted.late_starts),
+            ("hls_segments", "HLS segments handed out", counted.segments),
+            ("stream_facts_dropped", "Measurements nobody had time for", counted.facts_dropped),
+        ];
+        for (name, help, value) in counters {
+            self.counter(name, help, value);
+        }
+    }
+
     fn gauge(&mut self, name: &str, help: &str, value: i64) {
         let gauge = Gauge::<i64, AtomicI64>::default();
         gauge.set(value);
