@@ -69,7 +69,9 @@ async fn serve(options: cli::Serve) -> anyhow::Result<ExitCode> {
         clock: SystemClock::start(),
     })
     .await?;
-    greet(&server)?;
+    if let Err(error) = greet(&server) {
+        tracing::warn!(error = %error, "nobody reads the terminal; the server goes on");
+    }
     tokio::select! {
         _ = hangup.recv() => {}
         _ = interrupt.recv() => {}
