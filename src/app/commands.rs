@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, AuditCommand, Cli, Command, ConfigCommand, Place};
 use crate::config::{self, Config, Loaded};
+use crate::control::audit::{AuditLog, HEAD_FILE};
 use crate::control::operations::Actor;
 use crate::domain::InvalidField;
 use crate::foundation::clock::SystemClock;
@@ -166,15 +167,14 @@ async fn doctor(options: cli::Doctor) -> anyhow::Result<ExitCode> {
 
 async fn audit(place: &Place) -> anyhow::Result<ExitCode> {
     let db = open_existing(&place.data_dir).await?;
-    let status = db
-        .read("check the audit chain", crate::storage::audit::check)
-        .await
-        .context("read the audit log")?;
+    let head_file = place.data_dir.join(HEAD_FILE);
+    let log = AuditLog::new(db.clone(), Some(head_file));
+    let status = log.status().await.context("read the audit log")?;
     match &status.fault {
         None => {
             say(&format!("{} records, the chain is whole\nhead {}", status.records, status.head))?
         }
-        Some(fault) => say(&format!("THE CHAIN IS BROKEN: {fault:?}"))?,
+        Some(fault) => say(&format!("THE CHAIN IS BROKEN: {fault}"))?,
     }
     db.close().await.context("close the database")?;
     Ok(exit(status.is_intact()))

@@ -6,7 +6,7 @@
 //! dies in between finds the intent at its next start and records `outcome_unknown`; it never does
 //! it again.
 //!
-//! This is the only file that restarts a channel (R4).
+//! Restarts happen here and nowhere else (R4): [`Streams::restart`] is called with a redeemed permit.
 
 mod answers;
 mod permits;

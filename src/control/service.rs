@@ -132,6 +132,9 @@ pub struct NoContent {
     pub reason: String,
 }
 
+/// A timer's idea of never.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Use cases, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -215,7 +218,10 @@ impl Control {
     async fn keep_up(&self, stop: Stop) {
         let mut changes = self.inner.libraries.changes();
         let mut seen = Changes::default();
-        let mut scan_due = tokio::time::interval(self.inner.options.scan_interval);
+        let every = self.inner.options.scan_interval;
+        // Zero means "only when asked to", which to a timer is a very long time.
+        let every = if every.is_zero() { NEVER } else { every };
+        let mut scan_due = tokio::time::interval(every);
         scan_due.tick().await;
         let mut extend_due = tokio::time::interval(EXTEND_EVERY);
         extend_due.tick().await;
