@@ -6,7 +6,8 @@
 //! dies in between finds the intent at its next start and records `outcome_unknown`; it never does
 //! it again.
 //!
-//! Restarts happen here and nowhere else (R4): [`Streams::restart`] is called with a redeemed permit.
+//! Restarts happen here and nowhere else (R4): [`Streams::restart`] is called with a redeemed
+//! permit.
 
 mod answers;
 mod permits;
