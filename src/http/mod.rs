@@ -1,7 +1,7 @@
 //! What clients see: players, tuners, programs and people, over HTTP.
 //!
 //! Handlers read a request, call `control` and shape the answer; nothing is decided here but who
-//! may ask ([`auth`]) and how it is said. [`router`] is the table of contents.
+//! may ask ([`auth`]) and how it is said. [`mod@router`] is the table of contents.
 
 pub mod api;
 pub mod auth;

@@ -60,7 +60,7 @@ pub(super) struct Entry {
 }
 
 impl Core {
-    /// The core over its parts; [`start`] makes the real ones.
+    /// The core over its parts; [`super::start`] makes the real ones.
     pub(super) fn assemble(
         settings: Settings,
         clock: SharedClock,
