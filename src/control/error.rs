@@ -72,9 +72,12 @@ impl From<OperationError> for ControlError {
             OperationError::AuditUnavailable { reason } => {
                 Self::Unavailable { what: "the audit log".to_owned(), reason }
             }
-            error @ (OperationError::Expired { .. }
-            | OperationError::Tampered
-            | OperationError::Failed { .. }) => {
+            OperationError::Failed { what, reason } => Self::Conflict {
+                field: "action".to_owned(),
+                what: format!("{what} came to nothing: {reason}"),
+                fix: "look at the channel's incidents, then try again".to_owned(),
+            },
+            error @ (OperationError::Expired { .. } | OperationError::Tampered) => {
                 Self::Failed { what: "the action".to_owned(), source: Box::new(error) }
             }
         }
