@@ -13,11 +13,13 @@
 //! written.
 
 mod evict;
+mod folder;
 mod record;
+mod writer;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +29,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use self::folder::{
+    file_name, folders, io_error, parse_folder_name, read_notes, remove_folder, scan, span_path,
+    write_notes,
+};
 pub use self::record::{NewGop, Unwritable};
+pub use self::writer::{Appended, Writer};
 use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
 use crate::domain::{Media, MediaId, Profile, UtcMillis};
 
@@ -71,15 +78,6 @@ pub struct Notes {
     pub copy_barred: Option<String>,
     /// How far copied pictures lie behind the grid, in ticks; the same in every run.
     pub phase: Option<i64>,
-}
-
-/// What became of a group handed to [`Writer::append`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appended {
-    /// It is in the store; the value is the frame after its last.
-    UpTo(i64),
-    /// Its first frame was in the store already, so it was left out.
-    Known,
 }
 
 /// The store; see the module.
@@ -202,6 +200,7 @@ impl Store {
 
     /// Begins a span of `key`; renditions of an older state of the file are removed.
     pub fn writer(self: &Arc<Self>, key: &RenditionKey) -> Writer {
+        let mut trash = Vec::new();
         let id = {
             let mut state = self.state_mut();
             let outdated: Vec<RenditionKey> = state
@@ -211,9 +210,7 @@ impl Store {
                 .filter(|other| other.version != key.version)
                 .cloned()
                 .collect();
-            for other in outdated {
-                self.remove(&mut state, &other);
-            }
+            trash.extend(outdated.iter().filter_map(|other| self.remove(&mut state, other)));
             if !state.entries.contains_key(key) {
                 let entry = state.new_entry(key);
                 state.entries.insert(key.clone(), entry);
@@ -224,6 +221,7 @@ impl Store {
                 entry.id
             })
         };
+        trash.iter().for_each(|folder| remove_folder(folder));
         Writer { store: Arc::clone(self), key: key.clone(), id, span: None }
     }
 
@@ -232,11 +230,11 @@ impl Store {
         let mut state = self.state_mut();
         let keys: Vec<RenditionKey> =
             state.entries.keys().filter(|key| key.media == media).cloned().collect();
-        for key in keys {
-            self.remove(&mut state, &key);
-        }
+        let trash: Vec<PathBuf> =
+            keys.iter().filter_map(|key| self.remove(&mut state, key)).collect();
         drop(state);
         self.wake();
+        trash.iter().for_each(|folder| remove_folder(folder));
     }
 
     /// Takes over when which media is next on air; the basis of eviction.
@@ -294,20 +292,27 @@ impl Store {
             };
             let victim = &keys[victim];
             tracing::info!(media.id = %victim.media, "the cache drops media {}", victim.media);
-            self.remove(&mut state, victim);
+            let trash = self.remove(&mut state, victim);
+            drop(state);
+            trash.iter().for_each(|folder| remove_folder(folder));
         }
     }
 
     /// Takes an entry out of memory and moves its folder aside, so that its name is free at once.
-    fn remove(&self, state: &mut State, key: &RenditionKey) {
-        let Some(entry) = state.entries.remove(key) else { return };
+    ///
+    /// Gives the folder, to be removed when the lock is free again: that may take long.
+    fn remove(&self, state: &mut State, key: &RenditionKey) -> Option<PathBuf> {
+        let entry = state.entries.remove(key)?;
         state.bytes = state.bytes.saturating_sub(entry.bytes);
         let folder = self.folder(key);
         let trash = self.root.join(format!("trash-{}", entry.id));
         match fs::rename(&folder, &trash) {
-            Ok(()) => remove_folder(&trash),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(%error, "could not remove {}", folder.display()),
+            Ok(()) => Some(trash),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(%error, "could not remove {}", folder.display());
+                None
+            }
         }
     }
 
@@ -393,134 +398,6 @@ impl Renditions for Store {
     }
 }
 
-/// Appends to one span of a rendition. Blocks on the disk.
-#[derive(Debug)]
-pub struct Writer {
-    store: Arc<Store>,
-    key: RenditionKey,
-    id: u64,
-    span: Option<Span>,
-}
-
-#[derive(Debug)]
-struct Span {
-    number: u32,
-    path: PathBuf,
-    file: File,
-    length: u64,
-}
-
-impl Writer {
-    /// Stores a group; one that reaches into stored frames is cut there.
-    ///
-    /// # Errors
-    /// When there is no room, the disk fails, or the rendition was removed meanwhile. What was
-    /// stored before stays whole.
-    pub fn append(&mut self, new: &NewGop) -> Result<Appended, StoreError> {
-        let cut;
-        let new = match self.bound(new.first_frame)? {
-            Bound::Known => return Ok(Appended::Known),
-            Bound::Until(next) if next < new.first_frame + i64::from(new.frames) => {
-                cut = cut_before(new, next);
-                &cut
-            }
-            Bound::Until(_) => new,
-        };
-        let bytes = record::write(new)?;
-        let length = u32::try_from(bytes.len()).map_err(|_| Unwritable)?;
-        self.store.make_room(&self.key, u64::from(length))?;
-        let span = self.span()?;
-        let offset = span.length;
-        if let Err(source) = span.file.write_all(&bytes) {
-            // A half-written record would hide those that follow it.
-            if let Err(error) = span.file.set_len(offset) {
-                tracing::warn!(%error, "could not cut {}", span.path.display());
-            }
-            let path = span.path.clone();
-            self.span = None;
-            return Err(io_error("write", &path, source));
-        }
-        span.length += u64::from(length);
-        let entry = GopEntry {
-            first_frame: new.first_frame,
-            frames: new.frames,
-            audio_tick: new.audio_tick,
-            audio_frames: u32::try_from(new.gop.audio.len()).unwrap_or(0),
-            span: span.number,
-            offset,
-            length,
-        };
-        self.publish(entry)
-    }
-
-    /// Where the frame `first` may reach to.
-    fn bound(&self, first: i64) -> Result<Bound, StoreError> {
-        let state = self.store.state();
-        let entry = state.entries.get(&self.key).filter(|entry| entry.id == self.id);
-        let entry = entry.ok_or(StoreError::Forgotten)?;
-        if entry.index.covering(first).is_some() {
-            return Ok(Bound::Known);
-        }
-        let next = entry.index.starting_from(first);
-        Ok(Bound::Until(next.map_or(i64::MAX, |gop| gop.first_frame)))
-    }
-
-    fn span(&mut self) -> Result<&mut Span, StoreError> {
-        let span = match self.span.take() {
-            Some(span) => span,
-            None => {
-                let number = {
-                    let mut state = self.store.state_mut();
-                    let entry = state.entries.get_mut(&self.key);
-                    let entry = entry.filter(|entry| entry.id == self.id);
-                    let entry = entry.ok_or(StoreError::Forgotten)?;
-                    entry.next_span += 1;
-                    entry.next_span - 1
-                };
-                let folder = self.store.folder(&self.key);
-                fs::create_dir_all(&folder)
-                    .map_err(|source| io_error("create", &folder, source))?;
-                let path = span_path(&folder, number);
-                let file =
-                    File::create_new(&path).map_err(|source| io_error("create", &path, source))?;
-                Span { number, path, file, length: 0 }
-            }
-        };
-        Ok(self.span.insert(span))
-    }
-
-    fn publish(&self, new: GopEntry) -> Result<Appended, StoreError> {
-        {
-            let mut state = self.store.state_mut();
-            let entry = state.entries.get_mut(&self.key).filter(|entry| entry.id == self.id);
-            let entry = entry.ok_or(StoreError::Forgotten)?;
-            entry.bytes += u64::from(new.length);
-            entry.index = Arc::new(with_gop(&entry.index, new));
-            state.bytes += u64::from(new.length);
-        }
-        self.store.wake();
-        Ok(Appended::UpTo(new.end_frame()))
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        let mut state = self.store.state_mut();
-        if let Some(entry) = state.entries.get_mut(&self.key)
-            && entry.id == self.id
-        {
-            entry.writers = entry.writers.saturating_sub(1);
-        }
-    }
-}
-
-enum Bound {
-    /// The frame is stored.
-    Known,
-    /// The first stored frame after it.
-    Until(i64),
-}
-
 impl State {
     fn new_entry(&mut self, key: &RenditionKey) -> Entry {
         self.next_id += 1;
@@ -540,167 +417,8 @@ impl State {
     }
 }
 
-/// The index with one more group; of two groups over the same frames the earlier one stays.
-fn with_gop(index: &RenditionIndex, new: GopEntry) -> RenditionIndex {
-    let at = index.gops.partition_point(|gop| gop.first_frame < new.first_frame);
-    let before = at.checked_sub(1).map(|before| index.gops[before].end_frame());
-    let after = index.gops.get(at).map(|after| after.first_frame);
-    let free = before.is_none_or(|end| end <= new.first_frame)
-        && after.is_none_or(|first| new.end_frame() <= first);
-    let gops = if free {
-        let (head, tail) = index.gops.split_at(at);
-        head.iter().chain([&new]).chain(tail).copied().collect()
-    } else {
-        Arc::clone(&index.gops)
-    };
-    RenditionIndex { key: index.key.clone(), gops, end_frame: index.end_frame }
-}
-
-/// The longest part in decode order that shows nothing at or after `next`.
-fn cut_before(new: &NewGop, next: i64) -> NewGop {
-    let pictures = new.gop.video.iter().take_while(|unit| unit.frame < next).cloned();
-    NewGop {
-        first_frame: new.first_frame,
-        frames: u32::try_from(next - new.first_frame).unwrap_or(new.frames),
-        audio_tick: new.audio_tick,
-        gop: Gop { video: pictures.collect(), audio: new.gop.audio.clone() },
-    }
-}
-
-/// Reads the record headers of all spans of a folder; cuts torn tails.
-fn scan(folder: &Path, mut entry: Entry) -> Result<Entry, StoreError> {
-    let mut index = RenditionIndex {
-        key: entry.index.key.clone(),
-        gops: Arc::from([]),
-        end_frame: entry.notes.end_frame,
-    };
-    let mut gops = Vec::new();
-    for path in files(folder)? {
-        let Some(number) = parse_span_name(&file_name(&path)) else { continue };
-        entry.next_span = entry.next_span.max(number + 1);
-        match scan_span(&path, number, &mut gops) {
-            Ok(length) => entry.bytes += length,
-            Err(error) => tracing::warn!(%error, "could not read {}", path.display()),
-        }
-    }
-    gops.sort_by_key(|gop: &GopEntry| (gop.first_frame, gop.span));
-    let mut end = i64::MIN;
-    gops.retain(|gop| {
-        let free = gop.first_frame >= end;
-        if free {
-            end = gop.end_frame();
-        }
-        free
-    });
-    index.gops = gops.into();
-    entry.index = Arc::new(index);
-    Ok(entry)
-}
-
-/// Reads the headers of one span and cuts what does not parse; gives the length that is left.
-fn scan_span(path: &Path, span: u32, gops: &mut Vec<GopEntry>) -> io::Result<u64> {
-    let file = File::options().read(true).write(true).open(path)?;
-    let length = file.metadata()?.len();
-    let mut offset = 0;
-    let mut bytes = [0; record::HEADER];
-    while offset + 48 <= length {
-        file.read_exact_at(&mut bytes, offset)?;
-        let Some(header) = record::Header::parse(&bytes) else { break };
-        let end = offset + u64::from(header.record());
-        if end > length {
-            break;
-        }
-        gops.push(GopEntry {
-            first_frame: header.first_frame,
-            frames: header.frames,
-            audio_tick: header.audio_tick,
-            audio_frames: header.sounds,
-            span,
-            offset,
-            length: header.record(),
-        });
-        offset = end;
-    }
-    if offset < length {
-        tracing::info!("cut {} bytes off the torn end of {}", length - offset, path.display());
-        file.set_len(offset)?;
-    }
-    Ok(offset)
-}
-
 fn is_slate(media: MediaId) -> bool {
     media.0 < 0
-}
-
-fn span_path(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("{number:05}.span"))
-}
-
-fn parse_span_name(name: &str) -> Option<u32> {
-    name.strip_suffix(".span")?.parse().ok() // reason: another name is another file, not ours
-}
-
-fn parse_folder_name(name: &str) -> Option<(MediaId, u64)> {
-    let (media, version) = name.split_once('.')?;
-    // reason: another name is another folder, not ours
-    Some((MediaId(media.parse().ok()?), u64::from_str_radix(version, 16).ok()?))
-}
-
-fn read_notes(folder: &Path) -> Notes {
-    let path = folder.join("notes.json");
-    match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-            tracing::warn!(%error, "{} is damaged and starts anew", path.display());
-            Notes::default()
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Notes::default(),
-        Err(error) => {
-            tracing::warn!(%error, "could not read {}", path.display());
-            Notes::default()
-        }
-    }
-}
-
-fn write_notes(folder: &Path, notes: &Notes) -> Result<(), StoreError> {
-    let path = folder.join("notes.json");
-    let draft = folder.join("notes.new");
-    let write = || {
-        fs::create_dir_all(folder)?;
-        fs::write(&draft, serde_json::to_vec(notes)?)?;
-        fs::rename(&draft, &path)
-    };
-    write().map_err(|source| io_error("write", &path, source))
-}
-
-fn folders(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    Ok(list(path)?.into_iter().filter(|path| path.is_dir()).collect())
-}
-
-fn files(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    Ok(list(path)?.into_iter().filter(|path| path.is_file()).collect())
-}
-
-fn list(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let read = || -> io::Result<Vec<PathBuf>> {
-        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect()
-    };
-    let mut paths = read().map_err(|source| io_error("list", path, source))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn remove_folder(path: &Path) {
-    if let Err(error) = fs::remove_dir_all(path) {
-        tracing::warn!(%error, "could not remove {}", path.display());
-    }
-}
-
-fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { what, path: path.display().to_string(), source }
 }
 
 /// FNV-1a, which is stable across versions of everything.

@@ -268,7 +268,7 @@ impl Sink<'_> {
         let stated = (self.task.media.duration_ms > 0).then_some(self.task.media.duration_ms);
         let so_far = self.last_tick.map(|tick| tick / 90);
         let short = match (stated, so_far) {
-            (Some(stated), Some(so_far)) => super::is_truncated(so_far, stated),
+            (Some(stated), Some(so_far)) => super::job::is_truncated(so_far, stated),
             _ => false,
         };
         // The last picture of a file that breaks off is half a picture.

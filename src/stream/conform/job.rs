@@ -1,0 +1,105 @@
+//! A job: run after run until no hole is left.
+
+use super::Conformer;
+use super::hole::{next_hole, stated_end};
+use super::run::{self, Means, RunEnd, Task};
+use crate::domain::ConformEnd;
+use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
+
+impl Conformer {
+    /// Fills the holes of a rendition, one run after the other.
+    pub(super) async fn work(&self, task: &Task) -> ConformEnd {
+        let Means { store, .. } = &self.means;
+        match tokio::fs::metadata(&task.media.path).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return ConformEnd::Missing;
+            }
+            // Anything else ffmpeg will say better.
+            Ok(_) | Err(_) => {}
+        }
+        let mut from = task.from_frame;
+        loop {
+            if task.cancel.is_cancelled() {
+                return ConformEnd::Cancelled;
+            }
+            let notes = store.notes(&task.key);
+            let treatment = match treatment(task, notes.copy_barred.as_deref()) {
+                Ok(treatment) => treatment,
+                Err(reason) => return ConformEnd::Unusable { reason },
+            };
+            let stated = stated_end(&task.media, &task.profile);
+            let index = store.index_of(&task.key);
+            let end = notes.end_frame.or(stated);
+            let Some(mut hole) = next_hole(index.as_deref(), from, end) else {
+                return ConformEnd::Completed;
+            };
+            if let Some(other) = self.next_other(task, hole.start) {
+                hole.until = Some(hole.until.map_or(other, |until| until.min(other)));
+            }
+            match run::run(&self.means, task, &treatment, hole).await {
+                RunEnd::Over(end) => return end,
+                RunEnd::Misfit { reason } if treatment.video == VideoTreatment::Copy => {
+                    tracing::info!(
+                        media.id = %task.media.id,
+                        "media {} is encoded, because {reason}", task.media.id
+                    );
+                    let noted = store.note(&task.key, |notes| notes.copy_barred = Some(reason));
+                    if let Err(error) = noted {
+                        tracing::warn!(%error, "that is not on disk and will be found out again");
+                    }
+                }
+                RunEnd::Misfit { reason } => return ConformEnd::Unusable { reason },
+                RunEnd::Filled => from = hole.until.unwrap_or(hole.start),
+                RunEnd::Ended { last_ms } => match hole.until {
+                    // The source has nothing there; the frames behind the hole may still be missing.
+                    Some(until) => from = until,
+                    None => return self.reached_end(task, last_ms),
+                },
+            }
+        }
+    }
+
+    /// The file ended: notes its length and judges it.
+    fn reached_end(&self, task: &Task, last_ms: Option<i64>) -> ConformEnd {
+        let index = self.means.store.index_of(&task.key);
+        let Some(last) = index.as_ref().and_then(|index| index.gops.last()) else {
+            return ConformEnd::Unusable { reason: "nothing came out of it".to_owned() };
+        };
+        let end = last.end_frame();
+        if let Err(error) = self.means.store.note(&task.key, |notes| notes.end_frame = Some(end)) {
+            tracing::warn!(%error, "the length of media {} is not on disk", task.media.id);
+        }
+        let shown = task.profile.tick_of(end) / 90;
+        let got_ms = last_ms.map_or(shown, |last| last.max(shown));
+        let wanted_ms = task.media.duration_ms;
+        if wanted_ms > 0 && is_truncated(got_ms, wanted_ms) {
+            return ConformEnd::Truncated { got_ms, wanted_ms };
+        }
+        ConformEnd::Completed
+    }
+
+    /// Where another job of the same rendition began behind `start`, if one runs.
+    fn next_other(&self, task: &Task, start: i64) -> Option<i64> {
+        let state = self.state();
+        let others = state.jobs.iter().filter(|(id, job)| {
+            **id != task.job.job && job.key == task.key && job.from_frame > start
+        });
+        others.map(|(_, job)| job.from_frame).min()
+    }
+}
+
+/// What is done to the task's media; slates are pictures, everything else goes by its probe.
+fn treatment(task: &Task, barred: Option<&str>) -> Result<Treatment, String> {
+    if task.effort == Effort::Slate {
+        return Ok(Treatment { video: VideoTreatment::Still, audio: AudioTreatment::Silence });
+    }
+    let Some(probe) = &task.media.probe else {
+        return Err("it was never probed".to_owned());
+    };
+    ffmpeg::decide(probe, &task.profile, barred).map_err(|error| error.to_string())
+}
+
+/// Whether `got` milliseconds are well short of the `wanted` ones: by two seconds and one percent.
+pub(super) fn is_truncated(got: i64, wanted: i64) -> bool {
+    wanted - got > 2_000.max(wanted / 100)
+}
