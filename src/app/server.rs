@@ -295,6 +295,7 @@ fn control_options(
 ) -> control::Options {
     control::Options {
         build_days: config.playout.build_days,
+        past_hours: config.guide.past_hours,
         default_profile: config.streaming.default_profile.clone(),
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),
         ffmpeg: OsString::from(&config.ffmpeg.path),

@@ -15,9 +15,6 @@ use sha2::{Digest, Sha256};
 use crate::domain::{LineupChannel, Programme, Slot, SlotKind, UtcMillis, programme};
 use crate::formats::xmltv::{Output, Writer, wall_to_wall};
 
-/// How much of the past the guide holds, in milliseconds: clients ask for what is already running.
-pub const PAST_MS: i64 = 4 * 3_600_000;
-
 /// Longest entry that stands for a hole, in milliseconds.
 const FILLER_MS: i64 = 3_600_000;
 
@@ -54,7 +51,7 @@ struct Part {
 }
 
 impl Guide {
-    /// Builds the guide from [`PAST_MS`] before `now` to `until`, and `programmes` of each channel.
+    /// Builds the guide of `from..until` as of `now`, from the `programmes` of each channel.
     ///
     /// Whatever comes, every channel is covered wall to wall: holes are filled with "No
     /// programming", overlaps cut. Takes time for a large line-up: call it off the runtime.
@@ -65,12 +62,11 @@ impl Guide {
         lineup: &[LineupChannel],
         mut programmes: impl FnMut(&LineupChannel) -> Vec<Programme>,
         now: UtcMillis,
-        until: UtcMillis,
+        (from, until): (UtcMillis, UtcMillis),
     ) -> Result<Self, GuideError> {
         if lineup.is_empty() {
             return Err(GuideError::NoChannels);
         }
-        let from = now.plus_ms(-PAST_MS);
         let mut packer = Packer::new();
         let mut writer = Writer::begin(&mut packer, lineup);
         let mut count = 0;

@@ -24,7 +24,7 @@ use super::operate::Timelines;
 use super::upkeep::{self, Reason, Upkeep};
 
 /// How long slots of the past are kept: more than the guide shows.
-pub(crate) const KEPT_MS: i64 = 26 * 3_600_000;
+pub(crate) const KEPT_MS: i64 = 50 * 3_600_000;
 
 /// What a refresh has to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) enum Replan {
 pub(crate) struct Settings {
     /// Days planned ahead, 1–14.
     pub(crate) build_days: u32,
+    /// Hours that the guide shows behind now.
+    pub(crate) past_hours: u32,
 }
 
 /// A channel as planned.
@@ -317,13 +319,14 @@ impl Programming {
         }
         let board = Arc::new(board);
         let until = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
+        let from = now.plus_ms(-i64::from(self.settings.past_hours) * 3_600_000);
         let read = Arc::clone(&board);
         let built = tokio::task::spawn_blocking(move || {
             let programmes = |channel: &LineupChannel| {
                 let Some(planned) = read.channels.get(&channel.id) else { return Vec::new() };
                 planned.timeline.slots().iter().map(|slot| planned.programme(slot)).collect()
             };
-            Guide::build(&read.lineup, programmes, now, until)
+            Guide::build(&read.lineup, programmes, now, (from, until))
         });
         match built.await {
             Ok(Ok(guide)) => self.guide.store(Some(Arc::new(guide))),

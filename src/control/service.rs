@@ -42,6 +42,8 @@ const FILL_EVERY: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Days planned ahead.
     pub build_days: u32,
+    /// Hours that the guide shows behind now.
+    pub past_hours: u32,
     /// Profile of channels that name none; `None` takes what most of the media is.
     pub default_profile: Option<Profile>,
     /// Time between scans of all libraries.
@@ -172,7 +174,10 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let steering = Arc::new(steering);
         let keys = db.list_keys().await.map_err(ControlError::storage("the keys"))?;
-        let settings = programming::Settings { build_days: options.build_days };
+        let settings = programming::Settings {
+            build_days: options.build_days,
+            past_hours: options.past_hours,
+        };
         let programming = Arc::new(Programming::new(
             db.clone(),
             Arc::clone(&steering),

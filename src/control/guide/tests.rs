@@ -33,7 +33,7 @@ fn four_hours_of_the_past_and_all_of_the_future_are_covered() {
 
 #[test]
 fn there_is_no_guide_without_channels() {
-    let built = Guide::build(&[], |_| vec![], NOW, NOW);
+    let built = Guide::build(&[], |_| vec![], NOW, (NOW, NOW));
     assert_eq!(built.unwrap_err(), GuideError::NoChannels);
 }
 
@@ -114,7 +114,8 @@ pub(super) fn guide(channels: i64, programmes: i64) -> Guide {
         };
         (0..programmes).map(entry).collect()
     };
-    Guide::build(&lineup, entries, NOW, NOW.plus_ms(2 * 3_600_000)).unwrap()
+    let hours = |n: i64| NOW.plus_ms(n * 3_600_000);
+    Guide::build(&lineup, entries, NOW, (hours(-4), hours(2))).unwrap()
 }
 
 /// Unpacks as clients do: one member, then the end.
