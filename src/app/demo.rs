@@ -32,7 +32,12 @@ pub(super) async fn run(
     ffmpeg: OsString,
 ) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(&folder).await.context("create the folder of the demo library")?;
-    let library = library(&control, &folder).await?;
+    let new = NewLibrary {
+        name: "Demo".to_owned(),
+        path: folder.to_string_lossy().into_owned(),
+        kind: LibraryKind::Other,
+    };
+    let library = control.ensure_library(&Actor::System, new).await?.id;
     let scan_often = control.clone();
     let (made, mut progress) = tokio::sync::watch::channel((0, 0));
     let scanning = async {
@@ -56,17 +61,6 @@ pub(super) async fn run(
     result.context("generate the demo library")?;
     show(&control, library).await;
     Ok(())
-}
-
-/// The demo's library, added at the first start.
-async fn library(control: &Control, folder: &std::path::Path) -> anyhow::Result<LibraryId> {
-    let path = tokio::fs::canonicalize(folder).await.context("find the demo library")?;
-    let path = path.to_string_lossy().into_owned();
-    if let Some(library) = control.libraries().await?.into_iter().find(|l| l.path == path) {
-        return Ok(library.id);
-    }
-    let new = NewLibrary { name: "Demo".to_owned(), path, kind: LibraryKind::Other };
-    Ok(control.add_library(&Actor::System, new).await?.id)
 }
 
 async fn channels(control: &Control, library: LibraryId) -> anyhow::Result<()> {

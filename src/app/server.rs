@@ -16,7 +16,7 @@ use crate::config::ai_agent::Mode;
 use crate::control::guard::{ActMode, Modes};
 use crate::control::operations::Actor;
 use crate::control::{self, Control, Device};
-use crate::domain::{LibraryId, LibraryKind, NewLibrary, UtcMillis};
+use crate::domain::{LibraryKind, NewLibrary, UtcMillis};
 use crate::formats::hdhomerun::{self, DeviceId};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::secrets::Secret;
@@ -166,9 +166,14 @@ impl Server {
         let mut folders = config.library.paths.clone();
         folders.extend(libraries);
         for folder in folders {
-            let library = add_folder(&self.control, &folder).await?;
+            // An empty name takes the folder's.
+            let path = folder.to_string_lossy().into_owned();
+            let new = NewLibrary { name: String::new(), path, kind: LibraryKind::Other };
+            let added = self.control.ensure_library(&Actor::System, new).await;
+            let library =
+                added.with_context(|| format!("add the library folder {}", folder.display()))?;
             self.control
-                .start_scan(&Actor::System, library)
+                .start_scan(&Actor::System, library.id)
                 .await
                 .with_context(|| format!("scan {}", folder.display()))?;
         }
@@ -215,20 +220,6 @@ impl Backups {
             }
         }
     }
-}
-
-/// Adds a folder as a library, or finds the one that it is already.
-async fn add_folder(control: &Control, folder: &Path) -> anyhow::Result<LibraryId> {
-    let full = tokio::fs::canonicalize(folder)
-        .await
-        .with_context(|| format!("find the library folder {}", folder.display()))?;
-    let path = full.to_string_lossy().into_owned();
-    if let Some(known) = control.libraries().await?.into_iter().find(|known| known.path == path) {
-        return Ok(known.id);
-    }
-    let name = full.file_name().map_or_else(|| path.clone(), |n| n.to_string_lossy().into_owned());
-    let new = NewLibrary { name, path, kind: LibraryKind::Other };
-    Ok(control.add_library(&Actor::System, new).await?.id)
 }
 
 /// Keeps a second server out of a data folder; the lock goes with the process.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::domain::check_name;
 use crate::domain::{
     InvalidField, Library, LibraryId, NewLibrary, ScanBatch, ScanProgress, ScanState, UtcMillis,
 };
@@ -370,14 +371,7 @@ async fn checked(new: NewLibrary) -> Result<NewLibrary, InvalidField> {
         "" => folder.unwrap_or_default().chars().take(100).collect(),
         name => name.to_owned(),
     };
-    let length = name.chars().count();
-    if !(1..=100).contains(&length) || name.chars().any(char::is_control) {
-        return Err(InvalidField::new(
-            "name",
-            format!("the name has {length} characters or holds a line break"),
-            "write 1 to 100 characters on one line",
-        ));
-    }
+    let name = check_name(&name)?;
     Ok(NewLibrary { name, path, kind: new.kind })
 }
 

@@ -23,6 +23,5 @@ pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use error::ControlError;
 pub use service::{
-    Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, NoContent, Options,
-    RestartAnswer,
+    Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, Options, RestartAnswer,
 };

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, Incident, IncidentId, Library, LibraryId,
     LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Profile, Programme, ScanProgress,
-    SlotKind, UtcMillis,
+    UtcMillis,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -119,19 +119,6 @@ pub struct RestartAnswer {
     pub at: UtcMillis,
     /// What was done.
     pub body: serde_json::Value,
-}
-
-/// A channel that has nothing to play, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoContent {
-    /// Which channel.
-    pub channel: ChannelId,
-    /// Its number.
-    pub number: ChannelNumber,
-    /// Its name.
-    pub name: String,
-    /// Why there is nothing, and what to do about it.
-    pub reason: String,
 }
 
 /// A timer's idea of never.
@@ -388,31 +375,6 @@ impl Control {
         planned.timeline.between(from, to).iter().map(|slot| planned.programme(slot)).collect()
     }
 
-    /// Channels that are off air now for want of media, each with the reason and the fix.
-    pub fn without_content(&self) -> Vec<NoContent> {
-        let now = self.now();
-        let board = self.inner.programming.board();
-        let mut silent = Vec::new();
-        for planned in board.channels.values() {
-            let offline = |kind| kind == SlotKind::Offline;
-            if planned.timeline.at(now).is_some_and(|slot| !offline(slot.kind)) {
-                continue;
-            }
-            let reason = if planned.channel.rules.items.is_empty() {
-                "its schedule is empty: give it a collection to play"
-            } else {
-                "its collections hold nothing playable: add media or choose other collections"
-            };
-            silent.push(NoContent {
-                channel: planned.channel.id,
-                number: planned.channel.number.clone(),
-                name: planned.channel.name.clone(),
-                reason: reason.to_owned(),
-            });
-        }
-        silent
-    }
-
     /// Where streams are joined.
     pub fn tuning(&self) -> &Tuning {
         &self.inner.tuning
@@ -448,9 +410,30 @@ impl Control {
         new: NewLibrary,
     ) -> Result<Library, ControlError> {
         let library = self.inner.libraries.add(new).await.map_err(ControlError::from)?;
+        self.record_library_added(actor, &library).await;
+        Ok(library)
+    }
+
+    /// Adds a folder as a library, or finds the one that it is already; not scanned either way.
+    ///
+    /// # Errors
+    /// When the folder cannot be taken or storage fails.
+    pub async fn ensure_library(
+        &self,
+        actor: &Actor,
+        new: NewLibrary,
+    ) -> Result<Library, ControlError> {
+        let known = self.libraries().await?;
+        let library = self.inner.libraries.ensure(new).await?;
+        if !known.iter().any(|one| one.id == library.id) {
+            self.record_library_added(actor, &library).await;
+        }
+        Ok(library)
+    }
+
+    async fn record_library_added(&self, actor: &Actor, library: &Library) {
         let body = serde_json::json!({"what": "library_added", "library": library.id});
         self.record_change(actor, body).await;
-        Ok(library)
     }
 
     /// Removes a library with its media; channels that played it play what is left.

@@ -3,7 +3,8 @@
 //! Linux ties a parent-death signal to the *thread* that forked. So all children are forked by
 //! one thread that lives as long as anything can ask it for a child, and `setpriv` arms the
 //! signal without unsafe code of ours. When the server dies in whatever way, the thread dies, and
-//! the kernel kills every child.
+//! the kernel kills every child. A server that died *before* the signal was armed would send none,
+//! so once it is armed the child looks who its parent is, and ends when that is no longer us.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -158,10 +159,15 @@ impl Worker {
     }
 }
 
+/// Becomes the program in `$1…` if the parent is still process `$0`. The text is constant: what is
+/// run and its arguments are never part of it.
+const IF_PARENT_LIVES: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
+
 /// Programs that start other programs: parent-death signal, processor and disk priority.
 #[derive(Debug)]
 struct Wrappers {
     setpriv: Option<PathBuf>,
+    shell: Option<PathBuf>,
     nice: Option<PathBuf>,
     ionice: Option<PathBuf>,
 }
@@ -169,7 +175,12 @@ struct Wrappers {
 impl Wrappers {
     fn find() -> Self {
         let find = |name: &str| find_program(OsStr::new(name));
-        let found = Self { setpriv: find("setpriv"), nice: find("nice"), ionice: find("ionice") };
+        let found = Self {
+            setpriv: find("setpriv"),
+            shell: find("/bin/sh"),
+            nice: find("nice"),
+            ionice: find("ionice"),
+        };
         if found.setpriv.is_none() {
             tracing::warn!(
                 "setpriv (util-linux) is not installed: children of a server that is killed are \
@@ -188,6 +199,9 @@ impl Wrappers {
             }
         };
         add(&self.setpriv, &["--pdeathsig", "KILL"]);
+        if self.setpriv.is_some() {
+            add(&self.shell, &["-c", IF_PARENT_LIVES, &std::process::id().to_string()]);
+        }
         if priority == Priority::Background {
             add(&self.nice, &["-n", "15"]);
             add(&self.ionice, &["-t", "-c", "3"]);

@@ -163,12 +163,34 @@ async fn stopping_ends_every_child() {
 const HELPER: &str = "POOL_TEST_HELPER";
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the parent is killed from outside")]
 fn no_child_outlives_a_server_that_was_killed() {
+    assert!(kill_a_server_and_see_its_child_go(None));
+}
+
+/// The signal that ties a child to its server is armed by the child's first program; here that
+/// program takes its time, and the server is gone before.
+#[test]
+fn a_child_whose_server_went_before_the_signal_was_armed_ends_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = folder.path().join("setpriv");
+    std::fs::write(&slow, "#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 0.2\nexec setpriv \"$@\"\n")
+        .unwrap();
+    std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(kill_a_server_and_see_its_child_go(Some(folder.path())));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the parent is killed from outside")]
+fn kill_a_server_and_see_its_child_go(first_in_path: Option<&std::path::Path>) -> bool {
     let this = std::env::current_exe().unwrap();
     let name = "stream::pool::tests::the_server_that_will_be_killed";
+    let path = std::env::var_os("PATH").unwrap();
+    let path = first_in_path
+        .map(std::path::Path::to_owned)
+        .into_iter()
+        .chain(std::env::split_paths(&path));
     let mut server = std::process::Command::new(this)
         .args(["--exact", name, "--nocapture"])
+        .env("PATH", std::env::join_paths(path).unwrap())
         .env(HELPER, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -179,7 +201,7 @@ fn no_child_outlives_a_server_that_was_killed() {
     assert!(is_alive(pid));
     server.kill().unwrap();
     server.wait().unwrap();
-    assert!(eventually(|| !is_alive(pid)));
+    eventually(|| !is_alive(pid))
 }
 
 #[tokio::test]
