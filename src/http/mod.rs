@@ -10,6 +10,7 @@ pub mod error;
 pub mod extract;
 pub mod feeds;
 pub mod hdhomerun;
+pub mod hls;
 pub mod layers;
 pub mod live;
 pub mod metrics;

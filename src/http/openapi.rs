@@ -19,7 +19,7 @@ use super::state::State;
                        `x-endless` answer with a stream that does not end.",
         license(name = "MIT")
     ),
-    paths(super::live::ts_document, super::live::hls_document),
+    paths(super::live::ts_document, super::hls::hls_document),
     tags(
         (name = "streams", description = "Live streams"),
         (name = "feeds", description = "Playlist and guide"),

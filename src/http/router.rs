@@ -12,7 +12,7 @@ use super::api::{agent, channels, collections, health, libraries, media};
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
 use super::state::State;
-use super::{feeds, hdhomerun, layers, live, metrics, session, ui};
+use super::{feeds, hdhomerun, hls, layers, live, metrics, session, ui};
 
 /// The whole server as one service.
 pub fn router(state: State) -> Router {
@@ -81,7 +81,7 @@ fn streams() -> OpenApiRouter<State> {
         .at("/iptv/xmltv.xml",                  routes!(feeds::guide))
         .at("/iptv/xmltv.xml.gz",               routes!(feeds::guide_file))
         .hidden("/iptv/channel/{file}",         channel) // documented as {number}.ts and .m3u8
-        .at("/iptv/hls/{number}/{file}",        routes!(live::segment))
+        .at("/iptv/hls/{number}/{file}",        routes!(hls::segment))
         .at("/auto/{vnum}",                     routes!(hdhomerun::auto, hdhomerun::auto_head))
         .at("/{tuner}/{vnum}",                  routes!(hdhomerun::tuner, hdhomerun::tuner_head))
         .at("/hdhomerun/auto/{vnum}",           routes!(hdhomerun::auto, hdhomerun::auto_head))
