@@ -45,6 +45,10 @@ id!(
     CollectionId
 );
 id!(
+    /// A profile; built-in ones have small ids, stored ones begin above a thousand.
+    ProfileId
+);
+id!(
     /// An incident on record.
     IncidentId
 );

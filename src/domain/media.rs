@@ -231,6 +231,9 @@ pub struct Probe {
     pub video: Option<VideoStream>,
     /// The sound tracks, in file order.
     pub audio: Vec<AudioStream>,
+    /// The subtitle tracks, in file order.
+    #[serde(default)]
+    pub subtitles: Vec<SubtitleStream>,
 }
 
 /// A video stream.
@@ -256,8 +259,39 @@ pub struct VideoStream {
     pub rotation: u32,
     /// Whether samples are square; unknown counts as square.
     pub square_pixels: bool,
+    /// How light is coded, as ffprobe names it (`bt709`, `smpte2084`); empty when unknown.
+    #[serde(default)]
+    pub transfer: String,
     /// Longest distance between key frames seen in the sampled part, in milliseconds.
     pub gop_ms: Option<i64>,
+}
+
+impl VideoStream {
+    /// Whether the picture is coded for more light than an ordinary screen has (HDR10, HLG).
+    pub fn is_hdr(&self) -> bool {
+        matches!(self.transfer.as_str(), "smpte2084" | "arib-std-b67")
+    }
+}
+
+/// A subtitle stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubtitleStream {
+    /// Codec as ffprobe names it (`subrip`).
+    pub codec: String,
+    /// Language tag, if any (`eng`).
+    pub language: Option<String>,
+    /// Whether the file marks it as the default.
+    pub default: bool,
+    /// Whether it is meant to be shown always: foreign dialogue and signs.
+    pub forced: bool,
+}
+
+impl SubtitleStream {
+    /// Whether it holds pictures rather than text.
+    pub fn is_bitmap(&self) -> bool {
+        let codecs = ["hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"];
+        codecs.contains(&self.codec.as_str())
+    }
 }
 
 /// An audio stream.

@@ -9,6 +9,7 @@ mod channel;
 mod fact;
 mod ids;
 mod incident;
+mod language;
 mod library;
 mod media;
 mod operator;
@@ -23,20 +24,24 @@ pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
-pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ViewerId};
+pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ProfileId, ViewerId};
 pub use incident::{Cause, Incident, IncidentState, Subject};
+pub use language::Language;
 pub use library::{
     KnownFile, Library, LibraryKind, NewLibrary, ScanBatch, ScanProgress, ScanState, ScannedMedia,
 };
 pub use media::{
     AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
-    VideoStream,
+    SubtitleStream, VideoStream,
 };
 pub use operator::{
     ChannelReading, Evidence, Finding, LedgerEntry, LedgerKind, MediaReading, OutputReading,
     PlayState, RiskClass, Trust, VerificationPlan,
 };
-pub use profile::{FrameRate, Profile};
+pub use profile::{
+    Deinterlace, FrameRate, ListedProfile, Preset, Profile, Scaling, SubtitleChoice, SubtitleMode,
+    SubtitleRule,
+};
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
 pub use text::InvalidField;

@@ -3,9 +3,15 @@
 //! Frame times are functions of the frame's number since the epoch, never sums of rounded steps,
 //! so that 23.976 frames a second do not drift and a frame has the same time on every node.
 
+mod check;
+mod rules;
+
+use std::fmt::{self, Write};
+
 use serde::{Deserialize, Serialize};
 
-use super::UtcMillis;
+pub use self::rules::{Deinterlace, Preset, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule};
+use super::{Language, ProfileId, UtcMillis};
 
 /// Frames per second as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +57,32 @@ fn saturate(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
+impl fmt::Display for FrameRate {
+    /// As people write it: `25`, `29.97`, else the fraction.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match RATES.iter().find(|(_, num, den)| (*num, *den) == (self.num, self.den)) {
+            Some((name, ..)) => name.fmt(f),
+            None => write!(f, "{}/{}", self.num, self.den),
+        }
+    }
+}
+
+/// The frame rates of profiles.
+const RATES: [(&str, u32, u32); 8] = [
+    ("23.976", 24_000, 1001),
+    ("24", 24, 1),
+    ("25", 25, 1),
+    ("29.97", 30_000, 1001),
+    ("30", 30, 1),
+    ("50", 50, 1),
+    ("59.94", 60_000, 1001),
+    ("60", 60, 1),
+];
+
 /// What every rendition of a channel looks like: H.264, closed GOPs, AAC-LC 48 kHz stereo.
+///
+/// Size, rate, codecs and audio layout are the *grid*: what a running stream cannot change. The
+/// rest is *looks*, which may change from one item to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Profile {
     /// Its name, such as `720p25`.
@@ -62,10 +93,30 @@ pub struct Profile {
     pub height: u32,
     /// The one frame rate.
     pub rate: FrameRate,
-    /// Ceiling of the video bit rate in kbit/s, also the VBV size in kbit.
+    /// Ceiling of the video bit rate in kbit/s.
     pub video_kbps: u32,
+    /// The decoder's buffer (VBV) in kbit.
+    pub buffer_kbit: u32,
+    /// How hard the encoder works when nobody waits.
+    pub preset: Preset,
     /// Audio bit rate in kbit/s.
     pub audio_kbps: u32,
+    /// Integrated loudness that encoded sound is brought to, in LUFS; `None` leaves it alone.
+    pub loudness_lufs: Option<i32>,
+    /// What is done to interlaced pictures.
+    pub deinterlace: Deinterlace,
+    /// Whether HDR pictures are mapped to SDR; otherwise they look pale.
+    pub tone_map: bool,
+    /// What is done to pictures of another shape.
+    pub scaling: Scaling,
+    /// Whether a picture that conforms is taken as it is.
+    pub copy_video: bool,
+    /// Whether sound that conforms is taken as it is, whatever its loudness.
+    pub copy_audio: bool,
+    /// Languages of the sound in order of preference; empty takes the file's default track.
+    pub audio_languages: Vec<Language>,
+    /// Which subtitles are shown, and how.
+    pub subtitles: SubtitleRule,
 }
 
 impl Profile {
@@ -75,38 +126,101 @@ impl Profile {
     /// Longest GOP a copied source may have, in milliseconds.
     pub const MAX_GOP_MS: i64 = 4_000;
 
-    /// The profiles that exist, `{height}p{rate}`.
+    /// The profiles that are built in, `{height}p{rate}`. Their order is their ids: append only.
     pub fn all() -> Vec<Self> {
         let sizes = [(640, 360, 1_200), (1280, 720, 4_000), (1920, 1080, 8_000)];
-        let rates = [
-            ("23.976", 24_000, 1001),
-            ("24", 24, 1),
-            ("25", 25, 1),
-            ("29.97", 30_000, 1001),
-            ("30", 30, 1),
-            ("50", 50, 1),
-            ("59.94", 60_000, 1001),
-            ("60", 60, 1),
-        ];
         let mut all = Vec::new();
         for (width, height, video_kbps) in sizes {
-            for (name, num, den) in rates {
+            for (name, num, den) in RATES {
                 all.push(Self {
                     name: format!("{height}p{name}"),
                     width,
                     height,
                     rate: FrameRate { num, den },
                     video_kbps,
+                    buffer_kbit: video_kbps,
+                    preset: Preset::Veryfast,
                     audio_kbps: 160,
+                    loudness_lufs: Some(-16),
+                    deinterlace: Deinterlace::Auto,
+                    tone_map: true,
+                    scaling: Scaling::Pad,
+                    copy_video: true,
+                    copy_audio: true,
+                    audio_languages: Vec::new(),
+                    subtitles: SubtitleRule::default(),
                 });
             }
         }
         all
     }
 
-    /// Finds a profile by name, or `None` when no such profile exists.
+    /// Finds a built-in profile by name, or `None` when there is none.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|profile| profile.name == name)
+    }
+
+    /// The frame rates that a profile can have.
+    pub fn rates() -> Vec<FrameRate> {
+        RATES.map(|(_, num, den)| FrameRate { num, den }).into()
+    }
+
+    /// The same as people write them.
+    pub fn rate_names() -> Vec<&'static str> {
+        RATES.map(|(name, ..)| name).into()
+    }
+
+    /// What renditions of this profile are stored under: changes when, and only when, something
+    /// changes that shapes their bytes. Its name does not; nor do subtitles that are not burned in.
+    ///
+    /// Letters, digits, `.` and `-` only, so that it can name a folder.
+    pub fn shape(&self) -> String {
+        let Self { name: _, width, height, rate, .. } = self;
+        format!("{width}x{height}p{rate}-{:016x}", self.looks()).replace('/', "-")
+    }
+
+    /// A digest of everything that shapes the bytes besides size and rate.
+    fn looks(&self) -> u64 {
+        // Taken apart, so that a field that is added has to be thought about here.
+        let Self {
+            name: _,
+            width: _,
+            height: _,
+            rate: _,
+            video_kbps,
+            buffer_kbit,
+            preset,
+            audio_kbps,
+            loudness_lufs,
+            deinterlace,
+            tone_map,
+            scaling,
+            copy_video,
+            copy_audio,
+            audio_languages,
+            subtitles,
+        } = self;
+        let burned = (subtitles.mode == SubtitleMode::Burn).then_some(subtitles);
+        let mut digest = Digest::default();
+        digest.add(format_args!("{video_kbps} {buffer_kbit} {} {audio_kbps}", preset.as_str()));
+        digest.add(format_args!(" {loudness_lufs:?} {} {tone_map}", deinterlace.as_str()));
+        digest.add(format_args!(" {} {copy_video} {copy_audio}", scaling.as_str()));
+        for language in audio_languages {
+            digest.add(format_args!(" {language}"));
+        }
+        if let Some(SubtitleRule { mode: _, choice, languages }) = burned {
+            digest.add(format_args!(" burn {}", choice.as_str()));
+            for language in languages {
+                digest.add(format_args!(" {language}"));
+            }
+        }
+        digest.0
+    }
+
+    /// Whether a running stream can go over from this profile to `other`: only the looks differ.
+    pub fn flows_into(&self, other: &Self) -> bool {
+        let grid = |profile: &Self| (profile.width, profile.height, profile.rate);
+        grid(self) == grid(other)
     }
 
     /// Frames between a key frame's decoding and its showing: 200 ms, at least five frames.
@@ -130,8 +244,56 @@ impl Profile {
     }
 }
 
+/// A profile that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedProfile {
+    /// Its id.
+    pub id: ProfileId,
+    /// Whether it is part of the program and cannot be changed.
+    pub builtin: bool,
+    /// What it is.
+    pub profile: Profile,
+}
+
+impl ListedProfile {
+    /// The built-in profiles, then the stored ones.
+    pub fn all(stored: Vec<(ProfileId, Profile)>) -> Vec<Self> {
+        let builtin = (1..).zip(Profile::all()).map(|(id, profile)| (ProfileId(id), true, profile));
+        let stored = stored.into_iter().map(|(id, profile)| (id, false, profile));
+        let all = builtin.chain(stored);
+        all.map(|(id, builtin, profile)| Self { id, builtin, profile }).collect()
+    }
+}
+
+/// FNV-1a over text.
+struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    fn add(&mut self, text: fmt::Arguments<'_>) {
+        let written = self.write_fmt(text);
+        debug_assert!(written.is_ok(), "a digest takes everything");
+    }
+}
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -149,6 +311,54 @@ mod tests {
         assert_eq!((profile.width, profile.height, profile.rate.num), (1280, 720, 25));
         assert_eq!(profile.reorder_frames(), 5);
         assert_eq!(Profile::named("720p26"), None);
+    }
+
+    #[test]
+    fn the_shape_follows_what_shapes_the_bytes_and_nothing_else() {
+        let plain = || Profile::named("720p25").unwrap();
+        let german = || Language::read("de").unwrap();
+        let burn = |choice, languages| SubtitleRule { mode: SubtitleMode::Burn, choice, languages };
+        let shaping: [Profile; 16] = [
+            plain(),
+            Profile { width: 1278, ..plain() },
+            Profile { rate: FrameRate { num: 50, den: 1 }, ..plain() },
+            Profile { video_kbps: 3_999, ..plain() },
+            Profile { buffer_kbit: 8_000, ..plain() },
+            Profile { preset: Preset::Fast, ..plain() },
+            Profile { audio_kbps: 128, ..plain() },
+            Profile { loudness_lufs: Some(-23), ..plain() },
+            Profile { loudness_lufs: None, ..plain() },
+            Profile { deinterlace: Deinterlace::Always, ..plain() },
+            Profile { tone_map: false, ..plain() },
+            Profile { scaling: Scaling::Crop, ..plain() },
+            Profile { copy_video: false, ..plain() },
+            Profile { copy_audio: false, ..plain() },
+            Profile { audio_languages: vec![german()], ..plain() },
+            Profile { subtitles: burn(SubtitleChoice::Forced, vec![german()]), ..plain() },
+        ];
+        let shapes: BTreeSet<String> = shaping.iter().map(Profile::shape).collect();
+        assert_eq!(shapes.len(), shaping.len(), "{shapes:?}");
+        let safe = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+        assert!(shapes.iter().all(|shape| shape.chars().all(safe)), "{shapes:?}");
+
+        let sidecar = SubtitleRule {
+            mode: SubtitleMode::Sidecar,
+            ..burn(SubtitleChoice::Language, vec![german()])
+        };
+        for same in [
+            Profile { name: "living room".to_owned(), ..plain() },
+            Profile { subtitles: sidecar, ..plain() },
+        ] {
+            assert_eq!(same.shape(), plain().shape(), "{}", same.name);
+        }
+    }
+
+    #[test]
+    fn only_looks_can_change_while_a_stream_runs() {
+        let plain = Profile::named("720p25").unwrap();
+        assert!(plain.flows_into(&Profile { video_kbps: 900, ..plain.clone() }));
+        assert!(!plain.flows_into(&Profile::named("720p50").unwrap()));
+        assert!(!plain.flows_into(&Profile::named("1080p25").unwrap()));
     }
 
     proptest! {

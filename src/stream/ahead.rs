@@ -173,17 +173,17 @@ impl Ahead {
     /// Makes the slates that are missing; a profile whose slates fail is tried again later.
     async fn make_slates(&self, plans: &Plans, failed_at: &mut HashMap<String, i64>) {
         let mut profiles: Vec<&Profile> = plans.channels.iter().map(|on| &on.profile).collect();
-        profiles.sort_by(|a, b| a.name.cmp(&b.name));
-        profiles.dedup_by(|a, b| a.name == b.name);
+        profiles.sort_by_key(|profile| profile.shape());
+        profiles.dedup_by_key(|profile| profile.shape());
         for profile in profiles {
             let now = self.means.clock.now_ms();
             let patience = i64::try_from(NO_ROOM.as_millis()).unwrap_or(i64::MAX);
-            if failed_at.get(&profile.name).is_some_and(|at| now - at < patience) {
+            if failed_at.get(&profile.shape()).is_some_and(|at| now - at < patience) {
                 continue;
             }
             let Means { conformer, store, cards, .. } = &self.means;
             if let Err(error) = cards.conform(conformer, store, profile).await {
-                failed_at.insert(profile.name.clone(), now);
+                failed_at.insert(profile.shape(), now);
                 tracing::error!(%error, "there is no slate for profile {}", profile.name);
             }
         }

@@ -44,6 +44,7 @@ const ASK_MS: i64 = 250;
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) channel: ChannelId,
+    /// The profile it began with, for its grid; looks may have changed since.
     pub(super) profile: Profile,
     pub(super) on_air: ArcSwap<OnAir>,
     pub(super) ring: Ring,
@@ -170,17 +171,24 @@ impl Live {
 }
 
 /// Runs `work` with a composer of what is on air.
+///
+/// An item that began in other looks than its channel has now goes on in them, if it is whole: a
+/// change of the profile must not bring the slate.
 pub(super) fn composing<T>(
     on_air: &OnAir,
     renditions: &dyn Renditions,
     recent: &[Arc<UnitPlan>],
     work: impl FnOnce(&Composer<'_>) -> T,
 ) -> T {
+    let shape = on_air.profile.shape();
     let lookup = |media: MediaId| -> Option<Arc<RenditionIndex>> {
         if media == SLATE_STANDBY || media == SLATE_NO_PROGRAMMING {
             return renditions.slate(media, &on_air.profile);
         }
-        renditions.index(on_air.media.get(&media)?, &on_air.profile)
+        let begun = recent.last().filter(|unit| unit.shows == Shows::Media(media));
+        let begun = begun.map(|unit| &unit.clip.key).filter(|key| key.profile != shape);
+        let whole = begun.and_then(|key| renditions.stored(key)).filter(|i| i.is_complete());
+        whole.or_else(|| renditions.index(on_air.media.get(&media)?, &on_air.profile))
     };
     work(&Composer::new(&on_air.profile, &on_air.timeline, &lookup, recent))
 }
@@ -418,7 +426,7 @@ impl Task {
         // Near the end of a hole there is nothing to be gained in front of what goes on.
         let frame = hole.frame
             + ahead.min(hole.until.saturating_sub(self.live.edge.load(Ordering::Relaxed))).max(0);
-        self.core.conforming.want(self.live.channel, media, &self.live.profile, frame);
+        self.core.conforming.want(self.live.channel, media, &on_air.profile, frame);
     }
 
     /// Once a second: shows idle viewers out and tells how the channel is.

@@ -111,7 +111,7 @@ impl FakeStore {
                 audio: sounds.iter().map(|sound| sound.data.clone()).collect(),
             });
         }
-        let key = RenditionKey { media, version: 1, profile: profile.name.clone() };
+        let key = RenditionKey { media, version: 1, profile: profile.shape() };
         let end_frame = entries.last().map(GopEntry::end_frame);
         let index = RenditionIndex { key, gops: entries.into(), end_frame };
         self.renditions.lock().unwrap().insert(media, (Arc::new(index), Arc::new(gops)));
@@ -131,8 +131,12 @@ impl FakeStore {
 }
 
 impl Renditions for FakeStore {
-    fn index(&self, media: &Media, _: &Profile) -> Option<Arc<RenditionIndex>> {
-        self.get(media.id)
+    fn index(&self, media: &Media, profile: &Profile) -> Option<Arc<RenditionIndex>> {
+        self.get(media.id).filter(|index| index.key.profile == profile.shape())
+    }
+
+    fn stored(&self, key: &RenditionKey) -> Option<Arc<RenditionIndex>> {
+        self.get(key.media).filter(|index| index.key == *key)
     }
 
     fn slate(&self, which: MediaId, _: &Profile) -> Option<Arc<RenditionIndex>> {
@@ -287,7 +291,7 @@ fn make(media: MediaId, profile: &Profile, layout: &Layout) -> Rendition {
         gops.push(Gop { video, audio: (from..sounds).map(|n| sound(media, tick(n))).collect() });
         at = end;
     }
-    let key = RenditionKey { media, version: 1, profile: profile.name.clone() };
+    let key = RenditionKey { media, version: 1, profile: profile.shape() };
     let end_frame = layout.complete.then_some(at);
     (Arc::new(RenditionIndex { key, gops: entries.into(), end_frame }), Arc::new(gops))
 }

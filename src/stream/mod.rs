@@ -307,8 +307,9 @@ impl Tuning {
 impl Steering {
     /// Puts a channel on air, or takes over what it plays from now on.
     ///
-    /// A running channel goes on with it where what is composed ends; viewers stay, unless the
-    /// profile is another one: then their streams end and they tune again.
+    /// A running channel goes on with it where what is composed ends; viewers stay, unless size or
+    /// rate of the picture change: then their streams end and they tune again. When only its looks
+    /// change, the item on air goes on as it is if all of it is made.
     pub fn publish(&self, on_air: OnAir) {
         self.put_on_air(on_air);
         if let Some(making) = &self.core.making {
@@ -324,7 +325,7 @@ impl Steering {
             .or_insert_with(|| Entry { on_air: Arc::clone(&on_air), live: None });
         entry.on_air = Arc::clone(&on_air);
         let Some(live) = &entry.live else { return };
-        if live.profile == on_air.profile {
+        if live.profile.flows_into(&on_air.profile) {
             live.on_air.store(on_air);
             live.wake.notify_one();
         } else if let Some(live) = entry.live.take() {

@@ -25,7 +25,7 @@ pub struct RenditionKey {
     pub media: MediaId,
     /// Changes when the file changes (from size and modification time).
     pub version: u64,
-    /// Name of the profile.
+    /// Shape of the profile: everything about it that shapes the bytes.
     pub profile: String,
 }
 
@@ -138,6 +138,9 @@ pub enum ReadError {
 pub trait Renditions: std::fmt::Debug + Send + Sync {
     /// What is in the store of `media` on `profile` now; `None` when nothing is. Memory only.
     fn index(&self, media: &Media, profile: &Profile) -> Option<Arc<RenditionIndex>>;
+
+    /// What is in the store under `key` now; `None` when nothing is. Memory only.
+    fn stored(&self, key: &RenditionKey) -> Option<Arc<RenditionIndex>>;
 
     /// The slate `which` on `profile`; `None` until it has been made. Memory only.
     fn slate(&self, which: MediaId, profile: &Profile) -> Option<Arc<RenditionIndex>>;

@@ -26,7 +26,7 @@ impl Core {
             (Arc::clone(&entry.on_air), entry.live.clone())
         };
         self.check_window(&live, n)?;
-        let key = (channel, on_air.profile.name.clone(), n);
+        let key = (channel, on_air.profile.shape(), n);
         if let Some(bytes) = self.lock_segments().find(&key) {
             return Ok(bytes);
         }

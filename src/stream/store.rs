@@ -86,7 +86,7 @@ pub struct Store {
     root: PathBuf,
     budget: u64,
     state: RwLock<State>,
-    /// Next use by media and profile, as `ahead` knows it.
+    /// Next use by media and shape of the profile, as `ahead` knows it.
     uses: RwLock<HashMap<(MediaId, String), UtcMillis>>,
     touches: AtomicU64,
     grown: watch::Sender<u64>,
@@ -152,7 +152,7 @@ impl Store {
         let mut version = Fnv::default();
         version.add(&media.size.to_le_bytes());
         version.add(&media.modified.0.to_le_bytes());
-        RenditionKey { media: media.id, version: version.0, profile: profile.name.clone() }
+        RenditionKey { media: media.id, version: version.0, profile: profile.shape() }
     }
 
     /// What is stored under `key`, or `None` when nothing is.
@@ -359,10 +359,15 @@ impl Renditions for Store {
         self.index_of(&Self::key_of(media, profile))
     }
 
+    fn stored(&self, key: &RenditionKey) -> Option<Arc<RenditionIndex>> {
+        self.index_of(key)
+    }
+
     fn slate(&self, which: MediaId, profile: &Profile) -> Option<Arc<RenditionIndex>> {
+        let shape = profile.shape();
         let state = self.state();
         let mut found = state.entries.iter().filter(|(key, entry)| {
-            key.media == which && key.profile == profile.name && entry.index.is_complete()
+            key.media == which && key.profile == shape && entry.index.is_complete()
         });
         found.next().map(|(_, entry)| Arc::clone(&entry.index))
     }

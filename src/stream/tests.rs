@@ -246,6 +246,26 @@ async fn another_profile_ends_the_streams() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn other_looks_come_with_the_next_item_and_nobody_is_sent_away() {
+    let rig = Rig::prepared();
+    let slots = [(Some(1), 0, 10_000), (Some(2), 0, 10_000), (Some(3), 0, 10_000)].repeat(2);
+    rig.steering.publish(on_air(&rig.profile, START, &slots));
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 500).await;
+    let sharper = Profile { video_kbps: 2_000, ..rig.profile.clone() };
+    // Nothing of the item on air is made in the new looks, all of the next one is.
+    rig.store.put(MediaId(2), &sharper, &Layout::even(5, 50));
+    rig.steering.publish(on_air(&sharper, START, &slots));
+    stream.extend(rig.read_for(&mut viewer, 6_000).await);
+    assert_eq!(rig.tuning.counters().slate_units, 0, "the first item goes on as it is");
+    stream.extend(rig.read_for(&mut viewer, 5_000).await);
+    assert!(check(&stream, rig.now() * 90).is_clean());
+    assert_eq!(rig.tuning.state(CHANNEL).unwrap().viewers, 1);
+    let shown: Vec<i64> = labels(&stream).iter().map(|label| label.1).collect();
+    assert_eq!((shown.first(), shown.last()), (Some(&1), Some(&2)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_keeps_the_viewers() {
     let rig = Rig::prepared();
     let mut viewer = rig.join();

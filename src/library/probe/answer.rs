@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::domain::{AudioStream, FrameRate, MediaState, Probe, VideoStream};
+use crate::domain::{AudioStream, FrameRate, MediaState, Probe, SubtitleStream, VideoStream};
 
 /// What ffprobe is asked for.
 pub(super) const ENTRIES: &str = "format=format_name,start_time,duration:\
     stream=index,codec_type,codec_name,profile,width,height,pix_fmt,sample_aspect_ratio,\
-    field_order,r_frame_rate,avg_frame_rate,channels,sample_rate,duration:\
-    stream_tags:stream_disposition=default,attached_pic,timed_thumbnails:\
+    field_order,color_transfer,r_frame_rate,avg_frame_rate,channels,sample_rate,duration:\
+    stream_tags:stream_disposition=default,forced,attached_pic,timed_thumbnails:\
     stream_side_data=rotation:packet=stream_index,pts_time,flags";
 
 /// ffprobe's answer as it comes.
@@ -60,6 +60,8 @@ struct Stream {
     #[serde(default)]
     field_order: String,
     #[serde(default)]
+    color_transfer: String,
+    #[serde(default)]
     r_frame_rate: String,
     #[serde(default)]
     avg_frame_rate: String,
@@ -79,6 +81,8 @@ struct Stream {
 struct Disposition {
     #[serde(default)]
     default: u8,
+    #[serde(default)]
+    forced: u8,
     #[serde(default)]
     attached_pic: u8,
     #[serde(default)]
@@ -126,7 +130,9 @@ impl Answer {
             return Err(unsupported(reason));
         }
         let start_ms = self.format.start_time.as_deref().and_then(millis).unwrap_or(0);
-        Ok(Probe { container: container.clone(), start_ms, video, audio })
+        let subtitles = self.streams.iter().filter(|stream| stream.codec_type == "subtitle");
+        let subtitles = subtitles.map(Stream::subtitle).collect();
+        Ok(Probe { container: container.clone(), start_ms, video, audio, subtitles })
     }
 
     /// Playing time: of the container, else of the longest stream; 0 when neither says.
@@ -179,14 +185,30 @@ impl Answer {
                 stream.sample_aspect_ratio.as_str(),
                 "" | "0:1" | "1:1" | "N/A"
             ),
+            transfer: match stream.color_transfer.as_str() {
+                "unknown" | "unspecified" => String::new(),
+                known => known.to_owned(),
+            },
             gop_ms: sample.gop_ms(),
         })
     }
 }
 
 impl Stream {
+    fn subtitle(&self) -> SubtitleStream {
+        SubtitleStream {
+            codec: self.codec_name.clone(),
+            language: self.language().map(str::to_owned),
+            default: self.disposition.default == 1,
+            forced: self.disposition.forced == 1,
+        }
+    }
+
+    fn language(&self) -> Option<&str> {
+        self.tag("language").filter(|tag| !tag.is_empty() && *tag != "und")
+    }
+
     fn audio(&self) -> AudioStream {
-        let language = self.tag("language").filter(|tag| !tag.is_empty() && *tag != "und");
         AudioStream {
             codec: self.codec_name.clone(),
             codec_profile: self.profile.clone(),
@@ -196,7 +218,7 @@ impl Stream {
                 .as_deref()
                 .and_then(|rate| rate.parse().ok())
                 .unwrap_or(0),
-            language: language.map(str::to_owned),
+            language: self.language().map(str::to_owned),
             default: self.disposition.default == 1,
         }
     }

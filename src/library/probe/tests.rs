@@ -27,6 +27,7 @@ async fn a_film_shows_what_is_in_it() {
         progressive: true,
         rotation: 0,
         square_pixels: true,
+        transfer: String::new(),
         gop_ms: Some(2_002),
     };
     assert_eq!(probe.video, Some(expected));

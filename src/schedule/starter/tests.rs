@@ -132,6 +132,7 @@ fn check_profile(videos: &str, expected: &str) {
             progressive: true,
             rotation: 0,
             square_pixels: true,
+            transfer: String::new(),
             gop_ms: Some(2_000),
         };
         item.probe = Some(Probe { video: Some(video), ..Probe::default() });

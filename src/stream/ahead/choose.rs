@@ -39,7 +39,8 @@ impl Job {
     ///
     /// Only for viewers: what is on air changes all the time, and stopping costs a start.
     pub fn replaces(&self, running: &Self) -> bool {
-        let same = (self.media.id, &self.profile) == (running.media.id, &running.profile);
+        let same =
+            self.media.id == running.media.id && self.profile.shape() == running.profile.shape();
         self.soon && !running.soon && !same
     }
 }
@@ -71,7 +72,7 @@ pub fn next_job(
     best.map(|(_, job)| job)
 }
 
-/// When each rendition is next on air; what is on air now counts as needed now.
+/// When each rendition (by media and shape of the profile) is next on air; what is on air now counts as needed now.
 pub fn next_uses(
     now: UtcMillis,
     horizon_ms: i64,
@@ -79,8 +80,9 @@ pub fn next_uses(
 ) -> HashMap<(MediaId, String), UtcMillis> {
     let mut uses = HashMap::new();
     for line in lines {
+        let shape = line.profile.shape();
         for (at, media) in upcoming(line, now, horizon_ms) {
-            let first = uses.entry((media.id, line.profile.name.clone())).or_insert(at);
+            let first = uses.entry((media.id, shape.clone())).or_insert(at);
             *first = at.min(*first);
         }
     }
@@ -205,7 +207,7 @@ mod tests {
         let (a, b) = (timeline("1 2", 100), timeline("2 1", 100));
         let line = |timeline| Line { profile: &profile, timeline, media: &known, watched: false };
         let uses = next_uses(UtcMillis(50_000), 7_200_000, &[line(&a), line(&b)]);
-        assert_eq!(uses[&(MediaId(1), "720p25".to_owned())], UtcMillis(50_000));
-        assert_eq!(uses[&(MediaId(2), "720p25".to_owned())], UtcMillis(50_000));
+        assert_eq!(uses[&(MediaId(1), profile.shape())], UtcMillis(50_000));
+        assert_eq!(uses[&(MediaId(2), profile.shape())], UtcMillis(50_000));
     }
 }

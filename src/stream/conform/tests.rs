@@ -66,7 +66,8 @@ fn profile(num: u32, den: u32) -> Profile {
     let (width, height) = SIZE;
     let rate = FrameRate { num, den };
     let name = format!("test{num}.{den}");
-    Profile { name, width, height, rate, video_kbps: 1_000, audio_kbps: 128 }
+    let plain = Profile::named("360p25").unwrap();
+    Profile { name, width, height, rate, video_kbps: 1_000, audio_kbps: 128, ..plain }
 }
 
 /// Media that looks like a conforming source of 25 frames a second and four seconds.
@@ -83,6 +84,7 @@ fn media(path: &str) -> Media {
         progressive: true,
         rotation: 0,
         square_pixels: true,
+        transfer: String::new(),
         gop_ms: None,
     };
     let audio = AudioStream {
@@ -93,8 +95,7 @@ fn media(path: &str) -> Media {
         language: None,
         default: true,
     };
-    let probe =
-        Probe { container: String::new(), start_ms: 0, video: Some(video), audio: vec![audio] };
+    let probe = Probe { video: Some(video), audio: vec![audio], ..Probe::default() };
     Media {
         id: MediaId(1),
         library: LibraryId(1),

@@ -17,7 +17,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{AudioTreatment, Treatment, VideoTreatment};
+use super::{AudioTreatment, Treatment, VideoTreatment, Weave};
 use crate::domain::{FrameRate, Profile};
 
 /// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
@@ -129,12 +129,16 @@ impl Run<'_> {
                 filters.push(format!("setpts=(N+{first})*{}/{}/TB", rate.den, rate.num));
                 filters.push(on_grid);
             }
-            VideoTreatment::Encode { deinterlace, .. } => {
+            VideoTreatment::Encode { repair, .. } => {
                 if self.phase != 0 {
                     filters.push(format!("setpts=PTS-({})/TB", seconds(self.phase)));
                 }
-                if *deinterlace {
-                    filters.push(format!("bwdif=mode={}:deint=interlaced", fields(*rate)));
+                match repair.deinterlace {
+                    Weave::None => {}
+                    Weave::Marked => {
+                        filters.push(format!("bwdif=mode={}:deint=interlaced", fields(*rate)));
+                    }
+                    Weave::All => filters.push(format!("bwdif=mode={}:deint=all", fields(*rate))),
                 }
                 filters.push(on_grid);
                 filters.push(fit);

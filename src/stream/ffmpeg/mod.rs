@@ -4,7 +4,11 @@
 //! here starts anything, so that every case is a row in a table test.
 
 mod args;
+mod copying;
 mod treatment;
 
 pub use args::{Effort, ORIGIN_TICKS, Run};
-pub use treatment::{AudioTreatment, NothingToPlay, Treatment, VideoTreatment, decide};
+pub use copying::{Copying, Obstacle, Verdict, copying};
+pub use treatment::{
+    AudioTreatment, Burned, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,
+};

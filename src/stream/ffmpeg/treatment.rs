@@ -4,7 +4,8 @@
 //! probe can only say that copying is *worth trying*: GOP structure and exact frame times show
 //! while copying, and `conform` then falls back to encoding (`barred`).
 
-use crate::domain::{AudioStream, FrameRate, Probe, Profile, VideoStream};
+use super::copying::{Obstacle, Verdict, copying};
+use crate::domain::{Deinterlace, Probe, Profile};
 
 /// What is done to a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +23,45 @@ pub enum VideoTreatment {
     Copy,
     /// Decoded and encoded anew.
     Encode {
-        /// Whether interlaced pictures may occur.
-        deinterlace: bool,
+        /// What is made right on the way.
+        repair: Repair,
         /// Why it could not be copied, for people.
         why: String,
     },
     /// There is none: a still picture stands in.
     Still,
+}
+
+/// What is made right in a picture that is encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// Which pictures are made progressive.
+    pub deinterlace: Weave,
+    /// Whether HDR is mapped to SDR.
+    pub tone_map: bool,
+    /// The subtitle track that becomes part of it.
+    pub subtitles: Option<Burned>,
+}
+
+/// Which pictures are made progressive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Weave {
+    /// None.
+    #[default]
+    None,
+    /// Those that are marked as interlaced.
+    Marked,
+    /// All.
+    All,
+}
+
+/// A subtitle track that becomes part of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burned {
+    /// Counted from 0 among the file's subtitle tracks.
+    pub track: usize,
+    /// Whether it holds pictures rather than text.
+    pub bitmap: bool,
 }
 
 /// What is done to the sound. `track` counts the file's audio streams from 0.
@@ -64,66 +97,46 @@ pub fn decide(
     profile: &Profile,
     barred: Option<&str>,
 ) -> Result<Treatment, NothingToPlay> {
-    let audio = match main_track(&probe.audio) {
-        None => AudioTreatment::Silence,
-        Some((track, stream)) if is_profile_audio(stream) => AudioTreatment::Copy { track },
-        Some((track, _)) => AudioTreatment::Encode { track },
+    let answer = copying(probe, profile);
+    let track = answer.audio_track.unwrap_or_default();
+    let audio = match &answer.audio {
+        Verdict::Absent => AudioTreatment::Silence,
+        Verdict::Copied => AudioTreatment::Copy { track },
+        Verdict::Encoded(_) => AudioTreatment::Encode { track },
     };
-    let video = match &probe.video {
-        None if audio == AudioTreatment::Silence => return Err(NothingToPlay),
-        None => VideoTreatment::Still,
-        Some(stream) => {
-            let obstacle = obstacle(stream, profile).map(str::to_owned);
-            match obstacle.or_else(|| barred.map(str::to_owned)) {
-                None => VideoTreatment::Copy,
-                Some(why) => VideoTreatment::Encode { deinterlace: !stream.progressive, why },
-            }
+    let why = match (&answer.video, barred) {
+        (Verdict::Absent, _) if audio == AudioTreatment::Silence => return Err(NothingToPlay),
+        (Verdict::Absent, _) => return Ok(Treatment { video: VideoTreatment::Still, audio }),
+        (Verdict::Copied, None) => return Ok(Treatment { video: VideoTreatment::Copy, audio }),
+        (Verdict::Copied, Some(barred)) => barred.to_owned(),
+        (Verdict::Encoded(obstacles), _) => {
+            obstacles.first().map(Obstacle::to_string).unwrap_or_default()
         }
     };
+    let video = VideoTreatment::Encode { repair: repair(probe, profile, answer.burned), why };
     Ok(Treatment { video, audio })
 }
 
-/// The track a viewer expects: the default one, else the first.
-fn main_track(tracks: &[AudioStream]) -> Option<(usize, &AudioStream)> {
-    let default = tracks.iter().position(|track| track.default).unwrap_or(0);
-    tracks.get(default).map(|track| (default, track))
-}
-
-fn is_profile_audio(stream: &AudioStream) -> bool {
-    stream.codec == "aac"
-        && stream.codec_profile == "LC"
-        && stream.sample_rate == 48_000
-        && stream.channels == 2
-}
-
-/// The first reason why the picture cannot be copied, or `None` when it looks as if it could.
-fn obstacle(stream: &VideoStream, profile: &Profile) -> Option<&'static str> {
-    let max_gop = Profile::MAX_GOP_MS;
-    let checks = [
-        (stream.codec == "h264", "it is not H.264"),
-        (stream.pixel_format == "yuv420p", "it is not 8-bit 4:2:0"),
-        ((stream.width, stream.height) == (profile.width, profile.height), "it is of another size"),
-        (stream.progressive, "it may be interlaced"),
-        (stream.rotation == 0, "it is rotated"),
-        (stream.square_pixels, "its samples are not square"),
-        (stream.constant_rate, "its frame rate varies"),
-        (same_rate(stream.rate, profile.rate), "it has another frame rate"),
-        (stream.gop_ms.is_none_or(|gop| gop <= max_gop), "its key frames are too far apart"),
-    ];
-    checks.iter().find(|(good, _)| !good).map(|(_, why)| *why)
-}
-
-/// Whether two rates are the same but for rounding in a header (one frame in ten minutes).
-fn same_rate(a: FrameRate, b: FrameRate) -> bool {
-    (a.as_f64() - b.as_f64()).abs() < 1.0 / 600.0
+fn repair(probe: &Probe, profile: &Profile, burned: Option<usize>) -> Repair {
+    let Some(stream) = &probe.video else { return Repair::default() };
+    let deinterlace = match profile.deinterlace {
+        Deinterlace::Auto if stream.progressive => Weave::None,
+        Deinterlace::Auto => Weave::Marked,
+        Deinterlace::Off => Weave::None,
+        Deinterlace::Always => Weave::All,
+    };
+    let subtitles = burned
+        .and_then(|track| Some(Burned { track, bitmap: probe.subtitles.get(track)?.is_bitmap() }));
+    Repair { deinterlace, tone_map: profile.tone_map && stream.is_hdr(), subtitles }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::domain::{AudioStream, FrameRate, VideoStream};
 
     /// A source that can be copied to 720p25.
-    fn conforming() -> Probe {
+    pub(in crate::stream::ffmpeg) fn conforming() -> Probe {
         Probe {
             container: "matroska,webm".to_owned(),
             start_ms: 0,
@@ -138,13 +151,20 @@ mod tests {
                 progressive: true,
                 rotation: 0,
                 square_pixels: true,
+                transfer: String::new(),
                 gop_ms: Some(2_000),
             }),
             audio: vec![track("aac", "LC", 2, 48_000)],
+            subtitles: Vec::new(),
         }
     }
 
-    fn track(codec: &str, profile: &str, channels: u32, sample_rate: u32) -> AudioStream {
+    pub(in crate::stream::ffmpeg) fn track(
+        codec: &str,
+        profile: &str,
+        channels: u32,
+        sample_rate: u32,
+    ) -> AudioStream {
         AudioStream {
             codec: codec.to_owned(),
             codec_profile: profile.to_owned(),
@@ -155,7 +175,7 @@ mod tests {
         }
     }
 
-    fn profile() -> Profile {
+    pub(in crate::stream::ffmpeg) fn profile() -> Profile {
         Profile::named("720p25").unwrap()
     }
 
@@ -199,7 +219,7 @@ mod tests {
     fn what_was_given_up_once_is_encoded() {
         let treatment = decide(&conforming(), &profile(), Some("open GOP")).unwrap();
         let why = "open GOP".to_owned();
-        assert_eq!(treatment.video, VideoTreatment::Encode { deinterlace: false, why });
+        assert_eq!(treatment.video, VideoTreatment::Encode { repair: Repair::default(), why });
     }
 
     #[test]

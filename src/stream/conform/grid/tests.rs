@@ -1,4 +1,5 @@
 use super::*;
+use crate::stream::ffmpeg::Repair;
 
 const FRAME: i64 = 3_600;
 
@@ -30,7 +31,7 @@ fn with_phase(copied: bool, has_audio: bool, phase: Option<i64>) -> Assembler {
     let video = if copied {
         VideoTreatment::Copy
     } else {
-        VideoTreatment::Encode { deinterlace: false, why: String::new() }
+        VideoTreatment::Encode { repair: Repair::default(), why: String::new() }
     };
     let audio = if has_audio { AudioTreatment::Copy { track: 0 } } else { AudioTreatment::Silence };
     Assembler::new(&Profile::named("360p25").unwrap(), &Treatment { video, audio }, phase)

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stream::ffmpeg::Repair;
 
 /// The arguments of a run on 720p25, as one line; [`list`] breaks it before each option.
 fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
@@ -29,7 +30,7 @@ fn treatment(video: VideoTreatment, audio: AudioTreatment) -> Treatment {
 }
 
 fn encode() -> VideoTreatment {
-    VideoTreatment::Encode { deinterlace: false, why: "it is rotated".to_owned() }
+    VideoTreatment::Encode { repair: Repair::default(), why: "it is rotated".to_owned() }
 }
 
 #[test]
@@ -64,7 +65,8 @@ fn a_source_without_sound_asks_for_none() {
 
 #[test]
 fn fields_are_woven_or_kept_by_the_rate() {
-    let video = VideoTreatment::Encode { deinterlace: true, why: String::new() };
+    let repair = Repair { deinterlace: Weave::Marked, ..Repair::default() };
+    let video = VideoTreatment::Encode { repair, why: String::new() };
     let treatment = treatment(video, AudioTreatment::Silence);
     assert!(line(&treatment, |_| {}).contains("bwdif=mode=send_frame:deint=interlaced,fps="));
     let profile = Profile::named("720p50").unwrap();

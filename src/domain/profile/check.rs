@@ -1,0 +1,130 @@
+//! What a profile may hold: every mistake at once, each with its limits.
+
+use std::ops::RangeInclusive;
+
+use super::super::{InvalidField, check_name};
+use super::{Profile, SubtitleChoice, SubtitleMode};
+
+/// Languages that a list may name.
+const LANGUAGES: usize = 8;
+
+impl Profile {
+    /// Least and greatest width in pixels.
+    pub const WIDTHS: RangeInclusive<u32> = 160..=3840;
+    /// Least and greatest height in pixels.
+    pub const HEIGHTS: RangeInclusive<u32> = 90..=2160;
+    /// Least and greatest video bit rate in kbit/s.
+    pub const VIDEO_KBPS: RangeInclusive<u32> = 100..=50_000;
+    /// Least and greatest decoder buffer in kbit.
+    pub const BUFFER_KBIT: RangeInclusive<u32> = 100..=100_000;
+    /// Least and greatest audio bit rate in kbit/s.
+    pub const AUDIO_KBPS: RangeInclusive<u32> = 48..=320;
+    /// Quietest and loudest target in LUFS.
+    pub const LUFS: RangeInclusive<i32> = -31..=-8;
+
+    /// Everything about this profile that cannot be taken, by the field names of the API.
+    pub fn mistakes(&self) -> Vec<InvalidField> {
+        let mut wrong = Vec::new();
+        wrong.extend(check_name(&self.name).err());
+        if self.name.contains(['/', '\\']) {
+            let fix = "write a name without slashes";
+            wrong.push(InvalidField::new("name", "the name holds a slash", fix));
+        }
+        for (field, value, range) in [
+            ("width", self.width, Self::WIDTHS),
+            ("height", self.height, Self::HEIGHTS),
+            ("video_bitrate", self.video_kbps, Self::VIDEO_KBPS),
+            ("video_buffer_size", self.buffer_kbit, Self::BUFFER_KBIT),
+            ("audio_bitrate", self.audio_kbps, Self::AUDIO_KBPS),
+        ] {
+            if !range.contains(&value) {
+                wrong.push(outside(field, value, &range));
+            } else if matches!(field, "width" | "height") && value % 2 == 1 {
+                let problem = format!("{value} is odd");
+                wrong.push(InvalidField::new(field, problem, "write an even number of pixels"));
+            }
+        }
+        if let Some(lufs) = self.loudness_lufs.filter(|lufs| !Self::LUFS.contains(lufs)) {
+            let mut field = outside("loudness_target", lufs, &Self::LUFS);
+            field.fix.push_str(" LUFS, or null to leave loudness as it is");
+            wrong.push(field);
+        }
+        if !Self::rates().contains(&self.rate) {
+            let fix = format!("use one of {}", Self::rate_names().join(", "));
+            let problem = format!("{} is not a frame rate of ours", self.rate);
+            wrong.push(InvalidField::new("framerate", problem, fix));
+        }
+        for (field, languages) in [
+            ("audio_languages", &self.audio_languages),
+            ("subtitles.languages", &self.subtitles.languages),
+        ] {
+            if languages.len() > LANGUAGES {
+                let problem = format!("{} languages are too many", languages.len());
+                wrong.push(InvalidField::new(field, problem, format!("name at most {LANGUAGES}")));
+            }
+        }
+        let rule = &self.subtitles;
+        let by_language = rule.choice == SubtitleChoice::Language;
+        if rule.mode != SubtitleMode::None && by_language && rule.languages.is_empty() {
+            let problem = "subtitles are chosen by language and none is named";
+            let fix = "name at least one language, such as [\"eng\"]";
+            wrong.push(InvalidField::new("subtitles.languages", problem, fix));
+        }
+        wrong
+    }
+}
+
+fn outside<T: std::fmt::Display>(field: &str, value: T, range: &RangeInclusive<T>) -> InvalidField {
+    let problem = format!("{value} is outside the limits");
+    InvalidField::new(field, problem, format!("use {} to {}", range.start(), range.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FrameRate, SubtitleRule};
+
+    #[test]
+    fn what_is_built_in_is_good() {
+        for profile in Profile::all() {
+            assert_eq!(profile.mistakes(), [], "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_its_limits() {
+        let bad = Profile {
+            name: String::new(),
+            width: 641,
+            height: 4_000,
+            rate: FrameRate { num: 26, den: 1 },
+            video_kbps: 0,
+            buffer_kbit: 1_000_000,
+            audio_kbps: 10,
+            loudness_lufs: Some(-2),
+            subtitles: SubtitleRule {
+                mode: SubtitleMode::Burn,
+                choice: SubtitleChoice::Language,
+                languages: Vec::new(),
+            },
+            ..Profile::named("720p25").unwrap()
+        };
+        let fields: Vec<String> = bad.mistakes().into_iter().map(|field| field.field).collect();
+        assert_eq!(
+            fields,
+            [
+                "name",
+                "width",
+                "height",
+                "video_bitrate",
+                "video_buffer_size",
+                "audio_bitrate",
+                "loudness_target",
+                "framerate",
+                "subtitles.languages"
+            ]
+        );
+        let lufs = &bad.mistakes()[6];
+        assert_eq!(lufs.fix, "use -31 to -8 LUFS, or null to leave loudness as it is");
+    }
+}
