@@ -59,4 +59,4 @@ soak:
 	SOAK_MINUTES=$(MINUTES) $(CARGO) test --release --locked --test it -- soak:: --nocapture
 
 fuzz:
-	PROPTEST_CASES=20000 $(CARGO) test --release --locked --lib
+	SPLICES=20000 PROPTEST_CASES=20000 $(CARGO) test --release --locked --lib

@@ -12,7 +12,7 @@
 
 use bytes::Bytes;
 
-use super::packet::{PACKET, PID_AUDIO, PID_VIDEO, SYNC, WRAP, write_timestamp};
+use super::packet::{PACKET, PID_AUDIO, PID_VIDEO, Packet, SYNC, WRAP, write_timestamp};
 use super::{adts, psi};
 
 /// How far the program clock runs behind the decoding times, in ticks.
@@ -128,15 +128,26 @@ pub fn mux(parts: &Parts<'_>) -> Unit {
     Unit { bytes: out.bytes.into(), marks }
 }
 
-/// Packets that tell a reader that what follows does not continue what it has: one for each PID,
-/// without payload, to be sent in front of a unit.
-pub fn discontinuity() -> Bytes {
+/// Packets that tell a reader that what `follows` does not continue what it has: one for each PID,
+/// without payload, to be sent in front of it.
+///
+/// The one of the pictures carries the new clock, as the first reference of a new time must be
+/// announced itself (ISO 13818-1, 2.4.3.5).
+pub fn discontinuity(follows: &[u8]) -> Bytes {
+    let packets = follows.chunks_exact(PACKET).filter_map(|packet| Packet::parse(packet).ok());
+    let clock = packets.filter(|packet| packet.pid == PID_VIDEO).find_map(|packet| packet.pcr);
     let mut bytes = Vec::with_capacity(4 * PACKET);
     for pid in super::packet::PIDS {
         // A unit counts from 0, so the packet before it has 15.
         let [high, low] = pid.to_be_bytes();
         let start = bytes.len();
-        bytes.extend([SYNC, high, low, 0x2F, 183, 0x80]);
+        match clock.filter(|_| pid == PID_VIDEO) {
+            Some(clock) => {
+                bytes.extend([SYNC, high, low, 0x2F, 183, 0x90]);
+                bytes.extend(pcr(clock / 300 + PCR_LEAD));
+            }
+            None => bytes.extend([SYNC, high, low, 0x2F, 183, 0x80]),
+        }
         bytes.resize(start + PACKET, 0xFF);
     }
     bytes.into()

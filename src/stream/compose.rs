@@ -506,4 +506,6 @@ fn pictures(plan: &UnitPlan, profile: &Profile, gop: &Gop) -> Vec<Picture> {
 }
 
 #[cfg(test)]
+mod splices;
+#[cfg(test)]
 mod tests;

@@ -31,13 +31,15 @@ pub(in crate::stream) struct Layout {
     pub audio_from: Option<i64>,
     /// Whether the end of the media was reached.
     pub complete: bool,
+    /// Only every so-many-th frame has a picture.
+    pub every: i64,
 }
 
 impl Layout {
     /// `count` GOPs of `frames` frames, with sound from the start.
     pub(in crate::stream) fn even(count: usize, frames: u32) -> Self {
         let gops = vec![(0, frames, 0); count];
-        Self { gops, b_pictures: 2, audio_from: Some(0), complete: true }
+        Self { gops, b_pictures: 2, audio_from: Some(0), complete: true, every: 1 }
     }
 }
 
@@ -267,8 +269,10 @@ fn make(media: MediaId, profile: &Profile, layout: &Layout) -> Rendition {
     for &(hole, frames, held) in &layout.gops {
         at += hole;
         let end = at + i64::from(frames);
-        let pictures = i64::from(frames - held.min(frames - 1));
+        let shown = i64::from(frames - held.min(frames - 1));
+        let pictures = (shown + layout.every - 1) / layout.every;
         let video = decode_order(pictures, layout.b_pictures)
+            .map(|n| n * layout.every)
             .map(|n| VideoUnit { frame: at + n, data: picture(media, at + n, n == 0) })
             .collect();
         let tick = |n: i64| layout.audio_from.unwrap_or(0) + n * Profile::AUDIO_FRAME_TICKS;

@@ -81,6 +81,8 @@ pub struct Viewer {
     counts: Arc<Counts>,
     cursor: Cursor,
     last_skip_ms: Option<i64>,
+    /// Whether what is taken next does not continue what was sent.
+    skipped: bool,
     /// What was taken and comes after the announcement of a jump.
     held: VecDeque<Bytes>,
 }
@@ -88,7 +90,15 @@ pub struct Viewer {
 impl Viewer {
     pub(super) fn new(live: Arc<Live>, session: Arc<Session>, counts: Arc<Counts>) -> Self {
         let cursor = live.ring.place(live.now_ms() * 90);
-        Self { live, session, counts, cursor, last_skip_ms: None, held: VecDeque::new() }
+        Self {
+            live,
+            session,
+            counts,
+            cursor,
+            last_skip_ms: None,
+            skipped: false,
+            held: VecDeque::new(),
+        }
     }
 
     /// Who this is.
@@ -103,7 +113,7 @@ impl Viewer {
             Fallen::Skip => {
                 self.last_skip_ms = Some(now_ms);
                 self.cursor = self.live.ring.place(now_ms * 90);
-                self.held.push_back(discontinuity());
+                self.skipped = true;
                 self.session.skips.fetch_add(1, Ordering::Relaxed);
                 self.counts.skips.fetch_add(1, Ordering::Relaxed);
             }
@@ -134,8 +144,8 @@ impl Stream for Viewer {
             }
             match this.live.ring.take(&mut this.cursor, this.session.id, cx.waker()) {
                 Taken::Bytes { bytes, jump } => {
-                    if jump {
-                        this.held.push_back(discontinuity());
+                    if std::mem::take(&mut this.skipped) || jump {
+                        this.held.push_back(discontinuity(&bytes));
                     }
                     this.held.push_back(bytes);
                 }

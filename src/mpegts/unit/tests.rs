@@ -33,16 +33,6 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
-fn a_skip_announced_is_not_a_continuity_error() {
-    let first = unit(0, 25, 3600, 1000);
-    let later = unit(900_000, 25, 3600, 1000);
-    let mut stream = first.bytes[..40 * PACKET].to_vec();
-    stream.extend(discontinuity());
-    stream.extend(&later.bytes);
-    assert_eq!(check(&stream, 0).continuity_errors, 0);
-}
-
-#[test]
 fn a_long_hold_keeps_the_clock_running() {
     let pictures = [picture(0, 0, true, 500)];
     let unit = mux(&Parts { start: 0, end: 54_000, pictures: &pictures, sounds: &[] });
