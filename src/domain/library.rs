@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LibraryId, Media, MediaId, MediaKind, MediaState, Probe, UtcMillis};
+use super::{LibraryId, Media, MediaId, MediaKind, MediaState, Probe, Upstream, UtcMillis};
 
 /// What a library holds, which decides how file names are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub enum LibraryKind {
     Show,
     /// Music videos.
     Music,
+    /// Broadcasts of somebody else: a playlist of addresses (M3U), or one address.
+    Live,
     /// A mix: each file is judged by its own name.
     #[default]
     Other,
@@ -69,8 +71,11 @@ pub struct KnownFile {
 pub struct ScannedMedia {
     /// The library it belongs to.
     pub library: LibraryId,
-    /// Absolute path of the file.
+    /// Absolute path of the file; of a broadcast its name within the library (`live:…`).
     pub path: String,
+    /// Where a broadcast can be had, the best place first; empty for a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Upstream>,
     /// Size in bytes.
     pub size: u64,
     /// Modification time.
@@ -112,12 +117,44 @@ pub struct ScannedMedia {
 }
 
 impl ScannedMedia {
+    /// A playable file of which nothing is known yet; its title is its name.
+    pub fn file(library: LibraryId, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let title = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
+        Self {
+            library,
+            path,
+            upstreams: Vec::new(),
+            size: 0,
+            modified: UtcMillis(0),
+            sidecar: 0,
+            kind: MediaKind::Other,
+            title,
+            show: None,
+            season: None,
+            episode: None,
+            episode_end: None,
+            part: None,
+            edition: None,
+            year: None,
+            plot: None,
+            genres: Vec::new(),
+            rating: None,
+            aired: None,
+            duration_ms: 0,
+            probe: None,
+            state: MediaState::Playable,
+        }
+    }
+
     /// The media item it becomes.
     pub fn into_media(self, id: MediaId, added: UtcMillis) -> Media {
         Media {
             id,
             library: self.library,
             path: self.path,
+            upstreams: self.upstreams,
             size: self.size,
             modified: self.modified,
             kind: self.kind,

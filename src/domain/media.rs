@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameRate, LibraryId, MediaId, UtcMillis};
+use super::{FrameRate, LibraryId, MediaId, ScannedMedia, UtcMillis};
 
 /// What a media item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,8 +14,41 @@ pub enum MediaKind {
     Episode,
     /// A music video.
     MusicVideo,
+    /// A broadcast of somebody else that never ends: what it shows is wherever it is now.
+    Live,
     /// Anything else.
     Other,
+}
+
+/// Where a broadcast of somebody else can be had.
+///
+/// The address often holds a password, so it is not in the debug output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Address with scheme: `http`, `https`, `rtsp`, `rtmp`, `udp`, `rtp` or `srt`.
+    pub url: String,
+    /// What to say one is, where the provider asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Which page to say one comes from, where the provider asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream").field("host", &self.host()).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    /// Scheme, host and port, without what may be secret: fit for logs and pages.
+    pub fn host(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return "?".to_owned() };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}")
+    }
 }
 
 /// Whether a media item can be played, and if not, why.
@@ -103,8 +136,11 @@ pub struct Media {
     pub id: MediaId,
     /// The library it belongs to.
     pub library: LibraryId,
-    /// Absolute path of the file.
+    /// Absolute path of the file; of a broadcast its name within the library (`live:…`).
     pub path: String,
+    /// Where a broadcast can be had, the best place first; empty for a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Upstream>,
     /// Size in bytes at the last scan.
     pub size: u64,
     /// Modification time of the file at the last scan.
@@ -146,6 +182,16 @@ pub struct Media {
 }
 
 impl Media {
+    /// A playable file of which nothing is known yet; its title is its name.
+    pub fn file(id: MediaId, path: impl Into<String>) -> Self {
+        ScannedMedia::file(LibraryId(0), path).into_media(id, UtcMillis(0))
+    }
+
+    /// Whether it is a broadcast that cannot be made beforehand.
+    pub fn is_live(&self) -> bool {
+        self.kind == MediaKind::Live
+    }
+
     /// One line for people: `Show S01E02 Title`, `Title (1987)`.
     pub fn label(&self) -> String {
         match (&self.show, self.season, self.episode) {

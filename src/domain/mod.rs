@@ -32,7 +32,7 @@ pub use library::{
 };
 pub use media::{
     AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
-    SubtitleStream, VideoStream,
+    SubtitleStream, Upstream, VideoStream,
 };
 pub use operator::{
     ChannelReading, Evidence, Finding, LedgerEntry, LedgerKind, MediaReading, OutputReading,

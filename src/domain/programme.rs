@@ -164,7 +164,7 @@ fn describe(programme: &mut Programme, media: &Media, slot: &Slot) {
             let extras: Vec<String> = media.edition.clone().into_iter().chain(part).collect();
             programme.sub_title = Some(extras.join(", ")).filter(|extras| !extras.is_empty());
         }
-        (MediaKind::Episode | MediaKind::MusicVideo | MediaKind::Other, _) => {
+        (MediaKind::Episode | MediaKind::MusicVideo | MediaKind::Live | MediaKind::Other, _) => {
             programme.title = title.unwrap_or_default();
         }
     }

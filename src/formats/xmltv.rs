@@ -124,7 +124,7 @@ impl<'a, O: Output> Writer<'a, O> {
             Some(MediaKind::Movie) => Some("Movie"),
             Some(MediaKind::Episode) => Some("Series"),
             Some(MediaKind::MusicVideo) => Some("Music"),
-            Some(MediaKind::Other) | None => None,
+            Some(MediaKind::Live | MediaKind::Other) | None => None,
         };
         let genres = programme.genres.iter().map(|genre| genre.trim());
         let mut written: Vec<String> = Vec::new();
@@ -244,7 +244,8 @@ fn programme_id(programme: &Programme) -> Option<String> {
             let edition = programme.sub_title.as_deref().unwrap_or_default();
             format!("MV{:010}.00000", number(&[&title, &year, edition], 10_000_000_000))
         }
-        (MediaKind::Episode | MediaKind::MusicVideo | MediaKind::Other, _, _) => {
+        // What a broadcast shows at a time is not known, so its hours are not told apart.
+        (MediaKind::Episode | MediaKind::MusicVideo | MediaKind::Live | MediaKind::Other, _, _) => {
             format!("EP{:010}.00000", number(&[&title, &media.to_string()], 10_000_000_000))
         }
     };

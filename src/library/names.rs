@@ -49,13 +49,13 @@ pub fn read(relative: &str, library: LibraryKind, root: &str) -> Named {
         LibraryKind::Movie => movie(&place, true),
         LibraryKind::Show => show_file(&place, true).unwrap_or_else(|| unnumbered(&place)),
         LibraryKind::Music => song(&place),
-        LibraryKind::Other => match hint(&place.folders) {
+        LibraryKind::Live | LibraryKind::Other => match hint(&place.folders) {
             Some(MediaKind::Movie) => movie(&place, true),
             Some(MediaKind::Episode) => {
                 show_file(&place, true).unwrap_or_else(|| unnumbered(&place))
             }
             Some(MediaKind::MusicVideo) => song(&place),
-            Some(MediaKind::Other) | None => {
+            Some(MediaKind::Live | MediaKind::Other) | None => {
                 show_file(&place, false).unwrap_or_else(|| movie(&place, false))
             }
         },

@@ -284,6 +284,7 @@ impl Scan {
         let scanned = ScannedMedia {
             library: library.id,
             path: found.path,
+            upstreams: Vec::new(),
             size: found.size,
             modified: found.modified,
             sidecar: if probed.lasting { found.sidecar } else { READ_AGAIN },

@@ -243,7 +243,7 @@ fn is_wanted(entry: &DirEntry) -> bool {
 fn is_media(extension: &str, kind: LibraryKind) -> bool {
     let audio = match kind {
         LibraryKind::Movie | LibraryKind::Show => false,
-        LibraryKind::Music | LibraryKind::Other => AUDIO.contains(&extension),
+        LibraryKind::Music | LibraryKind::Live | LibraryKind::Other => AUDIO.contains(&extension),
     };
     audio || VIDEO.contains(&extension)
 }

@@ -17,6 +17,7 @@ pub struct Catalogue {
 /// The playable media a selector chooses at `now`.
 ///
 /// A manual choice keeps its own order and its repetitions; a filter keeps the order of `media`.
+/// Broadcasts are only in a filter that asks for them by kind.
 /// Media that is gone, corrupt or in quarantine is left out; unknown ids are left out too.
 pub fn resolve(selector: &Selector, media: &[Arc<Media>], now: UtcMillis) -> Vec<MediaId> {
     match selector {
@@ -32,7 +33,8 @@ pub fn resolve(selector: &Selector, media: &[Arc<Media>], now: UtcMillis) -> Vec
             let folder = folder.as_deref().map(|folder| folder.trim_end_matches('/'));
             let chosen = |item: &&Arc<Media>| {
                 library.is_none_or(|library| item.library == library)
-                    && kind.is_none_or(|kind| item.kind == kind)
+                    // A broadcast among films would take an hour of them: it has to be asked for.
+                    && kind.map_or(!item.is_live(), |kind| item.kind == kind)
                     && folder.is_none_or(|folder| is_below(&item.path, folder))
                     && show.as_ref().is_none_or(|show| is_of_show(item, show))
                     && item.state.is_playable(now)
@@ -107,28 +109,15 @@ pub(super) mod tests {
             let words: Vec<&str> = line.split_whitespace().collect();
             let seconds: f64 = words[2].parse().unwrap();
             Arc::new(Media {
-                id: MediaId(words[0].parse().unwrap()),
                 library: LibraryId(1),
-                path: format!("/media/{}.mkv", words[1]),
                 size: 1,
-                modified: UtcMillis(0),
                 kind: MediaKind::Movie,
                 title: words[1].to_owned(),
-                show: None,
-                season: None,
-                episode: None,
-                episode_end: None,
-                part: None,
-                edition: None,
-                year: None,
-                plot: None,
-                genres: vec![],
-                rating: None,
-                aired: None,
                 duration_ms: (seconds * 1000.0) as i64,
-                probe: None,
-                state: MediaState::Playable,
-                added: UtcMillis(0),
+                ..Media::file(
+                    MediaId(words[0].parse().unwrap()),
+                    format!("/media/{}.mkv", words[1]),
+                )
             })
         };
         text.split(',').map(str::trim).filter(|line| !line.is_empty()).map(item).collect()

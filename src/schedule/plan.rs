@@ -254,15 +254,18 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// A slot that plays `media` from its beginning.
+/// A slot that plays `media` from its beginning, or a broadcast as it is at that time.
 pub(super) fn programme_slot(
     catalogue: &Catalogue,
     media: MediaId,
     start: UtcMillis,
     stop: UtcMillis,
 ) -> Slot {
-    let title = catalogue.media.get(&media).map_or_else(String::new, |item| item.label());
-    Slot { start, stop, media: Some(media), in_ms: 0, kind: SlotKind::Programme, title }
+    let item = catalogue.media.get(&media);
+    let title = item.map_or_else(String::new, |item| item.label());
+    // A broadcast has no beginning: its media time is the time of day.
+    let in_ms = if item.is_some_and(|item| item.is_live()) { start.0 } else { 0 };
+    Slot { start, stop, media: Some(media), in_ms, kind: SlotKind::Programme, title }
 }
 
 #[cfg(test)]

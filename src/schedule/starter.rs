@@ -180,7 +180,9 @@ impl<'a> Group<'a> {
             section: match kind {
                 Some(MediaKind::Movie) => Some("Films"),
                 Some(MediaKind::MusicVideo) => Some("Music"),
-                Some(MediaKind::Episode | MediaKind::Other) | None => Some("Mixed"),
+                Some(MediaKind::Episode | MediaKind::Live | MediaKind::Other) | None => {
+                    Some("Mixed")
+                }
             },
             media: playable.iter().copied().filter(of_kind).collect(),
             selector: Selector::Filter { library: None, kind, show: None, folder: None },

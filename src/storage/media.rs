@@ -208,13 +208,13 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
     let (reason, until) = state_columns(state);
     let probe = media.probe.as_ref().map(json).transpose()?;
     t.prepare_cached(
-        "INSERT INTO media (library_id, path, size, modified_ms, sidecar, kind, title, show, season,
+        "INSERT INTO media (library_id, path, upstreams, size, modified_ms, sidecar, kind, title, show, season,
              episode, episode_end, part, edition, year, plot, genres, rating, aired, duration_ms,
              probe, state, state_reason, state_until_ms, added_ms, search)
-         VALUES (:library, :path, :size, :modified, :sidecar, :kind, :title, :show, :season,
+         VALUES (:library, :path, :upstreams, :size, :modified, :sidecar, :kind, :title, :show, :season,
              :episode, :episode_end, :part, :edition, :year, :plot, :genres, :rating, :aired,
              :duration, :probe, :state, :reason, :until, :added, :search)
-         ON CONFLICT (library_id, path) DO UPDATE SET size = :size, modified_ms = :modified,
+         ON CONFLICT (library_id, path) DO UPDATE SET upstreams = :upstreams, size = :size, modified_ms = :modified,
              sidecar = :sidecar, kind = :kind, title = :title, show = :show, season = :season,
              episode = :episode, episode_end = :episode_end, part = :part, edition = :edition,
              year = :year, plot = :plot, genres = :genres, rating = :rating, aired = :aired,
@@ -224,6 +224,7 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
     .execute(named_params! {
         ":library": media.library.0,
         ":path": media.path,
+        ":upstreams": json(&media.upstreams)?,
         ":size": i64::try_from(media.size).map_err(unwritable)?,
         ":modified": media.modified.0,
         ":sidecar": media.sidecar,
@@ -304,6 +305,7 @@ fn read_media(row: &Row<'_>) -> rusqlite::Result<Media> {
         id: MediaId(row.get("id")?),
         library: LibraryId(row.get("library_id")?),
         path: row.get("path")?,
+        upstreams: from_json(row, "upstreams")?,
         size: read_size(row)?,
         modified: UtcMillis(row.get("modified_ms")?),
         kind: from_word(row, "kind")?,

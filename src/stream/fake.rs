@@ -14,8 +14,8 @@ use super::rendition::{
     SLATE_NO_PROGRAMMING, SLATE_STANDBY, VideoUnit,
 };
 use crate::domain::{
-    ChannelId, JobBeat, LibraryId, Media, MediaId, MediaKind, MediaState, Profile, Slot, SlotKind,
-    Timeline, UtcMillis,
+    ChannelId, JobBeat, LibraryId, Media, MediaId, MediaKind, Profile, Slot, SlotKind, Timeline,
+    UtcMillis,
 };
 use crate::mpegts::demux::{Demuxer, Kind, Sample};
 use crate::mpegts::h264;
@@ -210,28 +210,11 @@ impl Conforming for FakeConforming {
 /// A media item with this id.
 pub(in crate::stream) fn media(id: i64) -> Arc<Media> {
     Arc::new(Media {
-        id: MediaId(id),
         library: LibraryId(1),
-        path: format!("/media/{id}.mkv"),
         size: 1,
-        modified: UtcMillis(0),
         kind: MediaKind::Movie,
         title: format!("Film {id}"),
-        show: None,
-        season: None,
-        episode: None,
-        episode_end: None,
-        part: None,
-        edition: None,
-        year: None,
-        plot: None,
-        genres: Vec::new(),
-        rating: None,
-        aired: None,
-        duration_ms: 0,
-        probe: None,
-        state: MediaState::Playable,
-        added: UtcMillis(0),
+        ..Media::file(MediaId(id), format!("/media/{id}.mkv"))
     })
 }
 

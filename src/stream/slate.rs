@@ -13,9 +13,7 @@ use std::sync::Arc;
 use super::conform::Conformer;
 use super::rendition::{Renditions, SLATE_NO_PROGRAMMING, SLATE_STANDBY};
 use super::store::Store;
-use crate::domain::{
-    ConformEnd, LibraryId, Media, MediaId, MediaKind, MediaState, Profile, UtcMillis,
-};
+use crate::domain::{ConformEnd, Media, MediaId, Profile, UtcMillis};
 
 /// How long a slate is; it is looped.
 const LENGTH_MS: i64 = 4_000;
@@ -102,28 +100,11 @@ impl Cards {
             ("standby", STANDBY)
         };
         Media {
-            id: which,
-            library: LibraryId(0),
-            path: self.path(name).to_string_lossy().into_owned(),
             size: u64::from(crc32fast::hash(bytes)),
             modified: UtcMillis(RECIPE),
-            kind: MediaKind::Other,
             title: name.to_owned(),
-            show: None,
-            season: None,
-            episode: None,
-            episode_end: None,
-            part: None,
-            edition: None,
-            year: None,
-            plot: None,
-            genres: Vec::new(),
-            rating: None,
-            aired: None,
             duration_ms: LENGTH_MS,
-            probe: None,
-            state: MediaState::Playable,
-            added: UtcMillis(0),
+            ..Media::file(which, self.path(name).to_string_lossy().into_owned())
         }
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{LibraryId, MediaState};
+use crate::domain::LibraryId;
 
 #[test]
 fn an_episode_is_found_under_its_show() {
@@ -121,27 +121,11 @@ fn slot() -> Slot {
 
 fn media(kind: MediaKind, title: &str) -> Media {
     Media {
-        id: MediaId(1),
         library: LibraryId(1),
-        path: "/x/a.mp4".into(),
         size: 1,
-        modified: UtcMillis(0),
         kind,
         title: title.into(),
-        show: None,
-        season: None,
-        episode: None,
-        episode_end: None,
-        part: None,
-        edition: None,
-        year: None,
-        plot: None,
-        genres: vec![],
-        rating: None,
-        aired: None,
         duration_ms: 1_000,
-        probe: None,
-        state: MediaState::Playable,
-        added: UtcMillis(0),
+        ..Media::file(MediaId(1), "/x/a.mp4")
     }
 }

@@ -210,7 +210,7 @@ fn fields(named: &Named) -> Vec<String> {
         MediaKind::Movie => "movie",
         MediaKind::Episode => "episode",
         MediaKind::MusicVideo => "music_video",
-        MediaKind::Other => "other",
+        MediaKind::Live | MediaKind::Other => "other",
     };
     vec![
         kind.to_owned(),

@@ -76,7 +76,7 @@ impl Description {
     fn lay_show(&mut self, show: Nfo) {
         match self.named.kind {
             MediaKind::Episode | MediaKind::Other => self.named.kind = MediaKind::Episode,
-            MediaKind::Movie | MediaKind::MusicVideo => return,
+            MediaKind::Movie | MediaKind::MusicVideo | MediaKind::Live => return,
         }
         self.named.show = show.title.or(self.named.show.take());
         if self.genres.is_empty() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::domain::{LibraryId, LibraryKind, MediaKind};
+use crate::domain::{LibraryId, LibraryKind};
 use crate::foundation::clock::SystemClock;
 use crate::library::testing::{Runner, SMALL, make};
 
@@ -287,29 +287,7 @@ fn id(at: usize) -> MediaId {
 }
 
 fn sample() -> ScannedMedia {
-    ScannedMedia {
-        library: LibraryId(1),
-        path: String::new(),
-        size: 1,
-        modified: UtcMillis(0),
-        sidecar: 0,
-        kind: MediaKind::Other,
-        title: "x".to_owned(),
-        show: None,
-        season: None,
-        episode: None,
-        episode_end: None,
-        part: None,
-        edition: None,
-        year: None,
-        plot: None,
-        genres: Vec::new(),
-        rating: None,
-        aired: None,
-        duration_ms: 0,
-        probe: None,
-        state: MediaState::Playable,
-    }
+    ScannedMedia { size: 1, title: "x".to_owned(), ..ScannedMedia::file(LibraryId(1), "") }
 }
 
 fn line(media: &ScannedMedia) -> String {

@@ -168,28 +168,13 @@ fn media(text: &str) -> Vec<Media> {
             _ => MediaKind::Other,
         };
         Media {
-            id: MediaId(i64::try_from(at).unwrap()),
             library: LibraryId(1),
-            path: words[2].to_owned(),
             size: 1,
-            modified: UtcMillis(0),
             kind,
             title: "x".to_owned(),
             show: Some(words[1].to_owned()).filter(|show| show != "-"),
-            season: None,
-            episode: None,
-            episode_end: None,
-            part: None,
-            edition: None,
-            year: None,
-            plot: None,
-            genres: Vec::new(),
-            rating: None,
-            aired: None,
             duration_ms: words[3].parse::<i64>().unwrap() * 1000,
-            probe: None,
-            state: MediaState::Playable,
-            added: UtcMillis(0),
+            ..Media::file(MediaId(i64::try_from(at).unwrap()), words[2])
         }
     };
     let lines = text.split(',').filter(|line| !line.trim().is_empty());

@@ -390,27 +390,12 @@ async fn library(home: &Home) -> LibraryId {
 
 fn scanned(library: LibraryId, path: &str) -> ScannedMedia {
     ScannedMedia {
-        library,
-        path: path.to_owned(),
         size: 1,
         modified: UtcMillis(1),
-        sidecar: 0,
         kind: MediaKind::Movie,
         title: "Title".to_owned(),
-        show: None,
-        season: None,
-        episode: None,
-        episode_end: None,
-        part: None,
-        edition: None,
-        year: None,
-        plot: None,
-        genres: Vec::new(),
-        rating: None,
-        aired: None,
         duration_ms: 1_000,
-        probe: None,
-        state: MediaState::Playable,
+        ..ScannedMedia::file(library, path)
     }
 }
 

@@ -108,33 +108,10 @@ fn upcoming<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LibraryId, MediaKind, MediaState, Slot, SlotKind};
+    use crate::domain::{Slot, SlotKind};
 
     fn media(id: i64) -> Arc<Media> {
-        Arc::new(Media {
-            id: MediaId(id),
-            library: LibraryId(1),
-            path: String::new(),
-            size: 0,
-            modified: UtcMillis(0),
-            kind: MediaKind::Other,
-            title: String::new(),
-            show: None,
-            season: None,
-            episode: None,
-            episode_end: None,
-            part: None,
-            edition: None,
-            year: None,
-            plot: None,
-            genres: Vec::new(),
-            rating: None,
-            aired: None,
-            duration_ms: 0,
-            probe: None,
-            state: MediaState::Playable,
-            added: UtcMillis(0),
-        })
+        Arc::new(Media { title: String::new(), ..Media::file(MediaId(id), "") })
     }
 
     /// A timeline of media ids (`-` for offline), each of `seconds` seconds, from zero.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{
-    AudioStream, Channel, FrameRate, LibraryId, MediaKind, MediaState, Probe, Slot, SlotKind,
-    Timeline, UtcMillis, VideoStream,
+    AudioStream, Channel, FrameRate, Probe, Slot, SlotKind, Timeline, UtcMillis, VideoStream,
 };
 use crate::foundation::clock::Clock;
 use crate::foundation::clock::SystemClock;
@@ -97,28 +96,12 @@ fn media(path: &str) -> Media {
     };
     let probe = Probe { video: Some(video), audio: vec![audio], ..Probe::default() };
     Media {
-        id: MediaId(1),
-        library: LibraryId(1),
-        path: path.to_owned(),
         size: 1,
         modified: UtcMillis(1),
-        kind: MediaKind::Other,
         title: "clip".to_owned(),
-        show: None,
-        season: None,
-        episode: None,
-        episode_end: None,
-        part: None,
-        edition: None,
-        year: None,
-        plot: None,
-        genres: Vec::new(),
-        rating: None,
-        aired: None,
         duration_ms: 4_000,
         probe: Some(probe),
-        state: MediaState::Playable,
-        added: UtcMillis(0),
+        ..Media::file(MediaId(1), path)
     }
 }
 
