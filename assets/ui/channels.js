@@ -4,11 +4,11 @@ import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fil
 const place = find("#channels");
 const dialog = find("#channel-dialog");
 const form = find("#channel-form");
-const state = { channels: [], collections: [], libraries: [], editing: null };
+const state = { channels: [], collections: [], libraries: [], profiles: [], editing: null };
 
 async function load() {
   try {
-    [state.channels, state.collections, state.libraries] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries")]);
+    [state.channels, state.collections, state.libraries, state.profiles] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries"), api("/api/ffmpeg-profiles")]);
   } catch (problem) {
     if (problem instanceof Problem && place.hasAttribute("aria-busy")) sayProblem(place, problem, load);
     throw problem;
@@ -80,8 +80,10 @@ function open(channel) {
   form.elements.name.value = channel?.name ?? "";
   form.elements.group.value = channel?.group ?? "";
   form.elements.logo_url.value = channel?.logo_path ?? "";
-  form.elements.profile.value = channel?.profile ?? "";
-  form.elements.profile.options[0].hidden = channel !== null;
+  const profiles = form.elements.profile;
+  profiles.replaceChildren(profiles.options[0], ...profileGroups());
+  profiles.value = channel?.profile ?? "";
+  profiles.options[0].hidden = channel !== null;
   form.elements.enabled.checked = channel?.enabled ?? true;
   const items = channel?.rules.items ?? (state.collections.length ? [{ collection: state.collections[0].id, order: "shuffle", mode: { type: "flood" } }] : []);
   find("#lines").replaceChildren();
@@ -89,6 +91,15 @@ function open(channel) {
   noteLines();
   dialog.showModal();
   form.elements.name.focus();
+}
+
+/** The profiles to choose from, one's own first. */
+function profileGroups() {
+  const group = (label, builtin) => {
+    const profiles = state.profiles.filter((profile) => profile.builtin === builtin);
+    return profiles.length ? el("optgroup", { label }, ...profiles.map(({ name }) => el("option", { value: name, text: name }))) : null;
+  };
+  return [group("Yours", false), group("Built in", true)].filter(Boolean);
 }
 
 function select(label, options, value) {

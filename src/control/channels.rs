@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::domain::{
-    Channel, ChannelEdit, ChannelId, Collection, CollectionId, InvalidField, NewChannel, Profile,
+    Channel, ChannelEdit, ChannelId, Collection, CollectionId, InvalidField, NewChannel,
     RecordKind, Rules, Selector,
 };
 
@@ -50,7 +50,7 @@ impl Control {
             Some(name) => name.clone(),
             None => self.default_profile().await?,
         };
-        check_profile(&profile)?;
+        self.check_profile(&profile).await?;
         self.check_rules(&new.rules).await?;
         let channel = self
             .db()
@@ -96,7 +96,7 @@ impl Control {
             channel.enabled = enabled;
         }
         if let Some(profile) = edit.profile {
-            check_profile(&profile)?;
+            self.check_profile(&profile).await?;
             channel.profile = profile;
         }
         if let Some(rules) = edit.rules {
@@ -229,17 +229,4 @@ impl Control {
             tracing::error!(error = %error, "a change could not be written to the audit log");
         }
     }
-}
-
-fn check_profile(name: &str) -> Result<(), ControlError> {
-    if Profile::named(name).is_some() {
-        return Ok(());
-    }
-    let known: Vec<String> = Profile::all().into_iter().map(|p| p.name).collect();
-    Err(InvalidField::new(
-        "profile",
-        format!("{name:?} is not a profile"),
-        format!("use one of {}", known.join(", ")),
-    )
-    .into())
 }

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod libraries;
 pub mod operate;
 pub mod operations;
+mod profiles;
 mod programming;
 mod service;
 mod streams;
@@ -22,6 +23,7 @@ mod upkeep;
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use error::ControlError;
+pub use profiles::Treated;
 pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, Options, RestartAnswer,
 };

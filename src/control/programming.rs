@@ -10,8 +10,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel, Media,
-    MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis, programme,
+    Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
+    ListedProfile, Media, MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis,
+    programme,
 };
 use crate::foundation::clock::SharedClock;
 use crate::schedule::{self, Catalogue, Cursor};
@@ -72,6 +73,8 @@ pub(crate) struct Board {
     pub(crate) channels: BTreeMap<ChannelId, Planned>,
     /// By number, for tuning.
     pub(crate) by_number: HashMap<ChannelNumber, ChannelId>,
+    /// Every profile there is, by name.
+    pub(crate) profiles: Arc<HashMap<String, Profile>>,
     /// In order of number, for clients.
     pub(crate) lineup: Arc<Vec<LineupChannel>>,
     /// Why the last refresh failed, if it did: then nothing here may be handed out as complete.
@@ -143,6 +146,7 @@ impl Programming {
             self.board.store(Arc::new(Board {
                 channels: before.channels.clone(),
                 by_number: before.by_number.clone(),
+                profiles: Arc::clone(&before.profiles),
                 lineup: Arc::clone(&before.lineup),
                 failure: Some(error.to_string()),
                 loaded: before.loaded,
@@ -160,9 +164,12 @@ impl Programming {
         let failed = || ControlError::storage("the channel plan");
         let channels = self.db.list_channels().await.map_err(failed())?;
         let collections = self.db.list_collections().await.map_err(failed())?;
+        let stored = self.db.list_profiles().await.map_err(failed())?;
+        let profiles = ListedProfile::all(stored).into_iter().map(|listed| listed.profile);
+        let profiles = profiles.map(|profile| (profile.name.clone(), profile)).collect();
         let media = self.all_media().await?;
         let resolved = resolve(&collections, &media, now);
-        let mut board = Board { loaded: true, ..Board::default() };
+        let mut board = Board { loaded: true, profiles: Arc::new(profiles), ..Board::default() };
         for channel in channels.into_iter().filter(|channel| channel.enabled) {
             let changed = match replan {
                 Replan::Extend => false,
@@ -283,7 +290,7 @@ impl Programming {
     /// Hands the board to the stream, builds the guide, then lets readers see both.
     async fn publish(&self, board: Board, published: &mut Published, now: UtcMillis) {
         for planned in board.channels.values() {
-            let Some(profile) = Profile::named(&planned.channel.profile) else {
+            let Some(profile) = board.profiles.get(&planned.channel.profile).cloned() else {
                 tracing::error!(
                     channel.id = %planned.channel.id,
                     "channel {} names the unknown profile {}",
@@ -432,8 +439,8 @@ fn lineup(board: &Board) -> Vec<LineupChannel> {
         .channels
         .values()
         .filter_map(|planned| {
-            let profile = Profile::named(&planned.channel.profile)?;
-            Some(LineupChannel::new(&planned.channel, &profile))
+            let profile = board.profiles.get(&planned.channel.profile)?;
+            Some(LineupChannel::new(&planned.channel, profile))
         })
         .collect();
     lineup.sort_by(|a, b| a.number.cmp(&b.number));

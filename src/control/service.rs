@@ -322,10 +322,15 @@ impl Control {
         UtcMillis(self.inner.clock.now_ms())
     }
 
+    /// The same by the configuration; `None` fits it to the library.
+    pub(super) fn configured_profile(&self) -> Option<String> {
+        self.inner.options.default_profile.as_ref().map(|profile| profile.name.clone())
+    }
+
     /// Profile of a channel that names none.
     pub(super) async fn default_profile(&self) -> Result<String, ControlError> {
-        if let Some(profile) = &self.inner.options.default_profile {
-            return Ok(profile.name.clone());
+        if let Some(chosen) = self.chosen_profile().await? {
+            return Ok(chosen);
         }
         let media = self.db().all_media().await.map_err(ControlError::storage("the media list"))?;
         Ok(profile_for(&media))

@@ -28,6 +28,7 @@ use super::state::State;
         (name = "collections", description = "Collections of media"),
         (name = "libraries", description = "Folders of media and their scans"),
         (name = "media", description = "Media items"),
+        (name = "profiles", description = "What media is conformed to"),
         (name = "agent", description = "Incidents and the audit chain"),
         (name = "health", description = "Health"),
         (name = "metrics", description = "Numbers"),

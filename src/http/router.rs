@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::api::{agent, channels, collections, health, libraries, media};
+use super::api::{agent, channels, collections, health, libraries, media, profiles};
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
 use super::state::State;
@@ -118,6 +118,11 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/libraries/scan-progress/{library}", routes!(libraries::scan_progress))
         .at("/api/media",                       routes!(media::list))
         .at("/api/media/{media}",               routes!(media::read))
+        .at("/api/media/{media}/treatment",     routes!(media::treatment))
+        .at("/api/ffmpeg-profiles",             routes!(profiles::list, profiles::create))
+        .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
+        .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))
+        .at("/api/ffmpeg-profiles/{profile}/set-default", routes!(profiles::set_default))
         .at("/api/agent/incidents",             routes!(agent::incidents))
         .at("/api/agent/incidents/{incident}",  routes!(agent::incident))
         .at("/api/agent/audit",                 routes!(agent::audit))

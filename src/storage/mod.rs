@@ -25,6 +25,7 @@ pub mod ledger;
 mod libraries;
 mod media;
 mod migrate;
+mod profiles;
 mod readers;
 mod settings;
 mod timelines;

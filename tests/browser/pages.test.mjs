@@ -13,7 +13,7 @@ import { get, startServer, until } from "./server.mjs";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
-const PAGES = ["/guide", "/player/1", "/channels", "/media", "/operator", "/connect", "/login"];
+const PAGES = ["/guide", "/player/1", "/channels", "/media", "/operator", "/connect", "/settings/profiles", "/login"];
 
 const GUIDE = /\/ui\/guide\?/;
 
@@ -93,7 +93,7 @@ for (const path of PAGES) {
       assert.equal(await page.locator("h1").count(), 1);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= size.width, `the page is ${wide} px wide on ${size.width}`);
-      await keepPicture(page, `${path.split("/")[1]}-${name}`);
+      await keepPicture(page, `${path.slice(1).replaceAll("/", "-")}-${name}`);
       await accessible(page, `${path} (${name})`);
       calm(page);
     });

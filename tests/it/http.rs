@@ -134,6 +134,7 @@ fn filled(path: &str) -> String {
         ("{library}", "999999"),
         ("{media}", "999999"),
         ("{collection}", "999999"),
+        ("{profile}", "999999"),
         ("{incident}", "999999"),
     ];
     holes.into_iter().fold(path.to_owned(), |path, (hole, value)| path.replace(hole, value))

@@ -13,6 +13,7 @@ mod http;
 mod mixed;
 mod on_air;
 mod operator;
+mod profiles;
 mod soak;
 mod strangers;
 mod support;

@@ -5,10 +5,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::control::Treated;
 use crate::domain::{
     InvalidField, LibraryId, Media, MediaFilter, MediaId, MediaKind, MediaSort, MediaState,
     MediaStateName,
 };
+use crate::stream::ffmpeg::{Obstacle, Verdict};
 
 use super::super::error::{ApiError, Problem};
 use super::super::extract::{Json, Path, Query};
@@ -205,6 +207,99 @@ pub async fn read(
     Path(id): Path<MediaId>,
 ) -> Result<Json<MediaView>, ApiError> {
     Ok(Json(state.control.media_item(id).await?.into()))
+}
+
+/// Which profile is asked about.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct TreatmentQuery {
+    /// Name of a profile; left out: every profile that a channel uses.
+    profile: Option<String>,
+}
+
+/// What becomes of a media item on one profile, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Treatment)]
+pub struct TreatmentView {
+    /// Name of the profile.
+    profile: String,
+    /// What becomes of its picture: `copied`, `encoded`, `absent` (a still stands in) or `unknown`
+    /// (it was never probed).
+    video: &'static str,
+    /// Every reason why its picture is encoded.
+    video_reasons: Vec<ReasonView>,
+    /// What becomes of its sound, in the same words; `absent` is silence.
+    audio: &'static str,
+    /// Every reason why its sound is encoded.
+    audio_reasons: Vec<ReasonView>,
+    /// Which sound track is heard, counted from 0.
+    audio_track: Option<usize>,
+    /// Which subtitle track becomes part of the picture, counted from 0.
+    burned_subtitles: Option<usize>,
+}
+
+/// A reason why something is encoded.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
+pub struct ReasonView {
+    /// A stable word for programs.
+    code: &'static str,
+    /// The same for people.
+    text: String,
+}
+
+impl From<Treated> for TreatmentView {
+    fn from(treated: Treated) -> Self {
+        let Treated { profile, copying } = treated;
+        let Some(copying) = copying else {
+            return Self {
+                profile,
+                video: "unknown",
+                video_reasons: Vec::new(),
+                audio: "unknown",
+                audio_reasons: Vec::new(),
+                audio_track: None,
+                burned_subtitles: None,
+            };
+        };
+        let (video, video_reasons) = verdict(copying.video);
+        let (audio, audio_reasons) = verdict(copying.audio);
+        let (audio_track, burned_subtitles) = (copying.audio_track, copying.burned);
+        Self { profile, video, video_reasons, audio, audio_reasons, audio_track, burned_subtitles }
+    }
+}
+
+fn verdict(verdict: Verdict) -> (&'static str, Vec<ReasonView>) {
+    match verdict {
+        Verdict::Absent => ("absent", Vec::new()),
+        Verdict::Copied => ("copied", Vec::new()),
+        Verdict::Encoded(obstacles) => {
+            let reason = |obstacle: Obstacle| ReasonView {
+                code: obstacle.code(),
+                text: obstacle.to_string(),
+            };
+            ("encoded", obstacles.into_iter().map(reason).collect())
+        }
+    }
+}
+
+/// Says what is copied and what is encoded of a media item, and why, as far as its probe tells.
+///
+/// Group structure and exact frame times show only while copying; what fails there is encoded.
+#[utoipa::path(get, path = "", tag = "media", params(("media" = i64, Path, description = "Id of the media item"), TreatmentQuery), responses(
+    (status = 200, description = "One answer a profile", body = [TreatmentView]),
+    (status = 401, description = "No valid key", body = Problem),
+    (status = 404, description = "No such media item", body = Problem),
+    (status = 422, description = "No such profile, or the id is no number", body = Problem)))]
+pub async fn treatment(
+    Has(state): Has<State>,
+    Path(id): Path<MediaId>,
+    Query(query): Query<TreatmentQuery>,
+) -> Result<Json<Vec<TreatmentView>>, ApiError> {
+    let media = state.control.media_item(id).await?;
+    let treated = state.control.treatments(&media, query.profile.as_deref()).await?;
+    Ok(Json(treated.into_iter().map(TreatmentView::from).collect()))
 }
 
 fn filter(query: MediaQuery, skip: i64, limit: i64) -> Result<MediaFilter, ApiError> {

@@ -10,6 +10,8 @@ pub mod collections;
 pub mod health;
 pub mod libraries;
 pub mod media;
+pub mod profile_view;
+pub mod profiles;
 
 use crate::control::ControlError;
 use crate::domain::UtcMillis;

@@ -16,7 +16,7 @@ use super::super::extract::{Path, Query};
 use super::super::layers::Nonce;
 use super::super::state::State;
 use super::assets::TAG;
-use crate::domain::{ChannelNumber, Profile};
+use crate::domain::{ChannelNumber, Preset, Profile};
 
 /// A page of the menu.
 #[derive(Debug)]
@@ -27,16 +27,29 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// Its title and its word in the menu.
     title: &'static str,
+    /// Whether it is one of the pages behind "Settings".
+    is_setting: bool,
 }
 
-/// Every page of the menu, in its order.
+impl Page {
+    const fn new(name: &'static str, path: &'static str, title: &'static str) -> Self {
+        Self { name, path, title, is_setting: false }
+    }
+
+    const fn setting(name: &'static str, path: &'static str, title: &'static str) -> Self {
+        Self { name, path, title, is_setting: true }
+    }
+}
+
+/// Every page of the menu, in its order; the pages behind "Settings" share one place in it.
 pub(super) const PAGES: &[Page] = &[
-    Page { name: "guide", path: "/guide", title: "Guide" },
-    Page { name: "player", path: "/player", title: "Watch" },
-    Page { name: "channels", path: "/channels", title: "Channels" },
-    Page { name: "media", path: "/media", title: "Media" },
-    Page { name: "operator", path: "/operator", title: "Operator" },
-    Page { name: "connect", path: "/connect", title: "Connect" },
+    Page::new("guide", "/guide", "Guide"),
+    Page::new("player", "/player", "Watch"),
+    Page::new("channels", "/channels", "Channels"),
+    Page::new("media", "/media", "Media"),
+    Page::new("operator", "/operator", "Operator"),
+    Page::new("connect", "/connect", "Connect"),
+    Page::setting("profiles", "/settings/profiles", "Profiles"),
 ];
 
 const TEMPLATES: &[(&str, &str)] = &[
@@ -44,6 +57,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("guide.html", include_str!("templates/guide.html")),
     ("player.html", include_str!("templates/player.html")),
     ("channels.html", include_str!("templates/channels.html")),
+    ("profiles.html", include_str!("templates/profiles.html")),
     ("media.html", include_str!("templates/media.html")),
     ("operator.html", include_str!("templates/operator.html")),
     ("connect.html", include_str!("templates/connect.html")),
@@ -117,14 +131,19 @@ pub(super) async fn login(
 }
 
 fn render(name: &str, title: &str, page: &Context, extra: Value) -> Result<Response, ApiError> {
-    let menu = PAGES.iter().map(|page| {
-        context! { name => page.name, path => page.path, title => page.title }
-    });
+    let listed = |settings: bool| {
+        let pages = PAGES.iter().filter(move |page| page.is_setting == settings);
+        let pages = pages.map(|page| {
+            context! { name => page.name, path => page.path, title => page.title }
+        });
+        pages.collect::<Vec<_>>()
+    };
+    let is_setting = PAGES.iter().any(|page| page.name == name && page.is_setting);
     let caller = page.caller.name.as_deref().unwrap_or_default();
-    let profiles: Vec<String> = Profile::all().into_iter().map(|profile| profile.name).collect();
     let shared = context! {
         page => name, title, tag => TAG.as_str(), nonce => &page.nonce, version => page.version,
-        menu => menu.collect::<Vec<_>>(), profiles,
+        menu => listed(false), settings => listed(true), is_setting,
+        rates => Profile::rate_names(), presets => Preset::WORDS.to_vec(),
         caller, logged_in => !matches!(caller, "" | "local"),
         number => "",
     };

@@ -1,0 +1,87 @@
+//! Profiles through the API, as a person and the channels that use them see them.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::app::{App, run};
+
+/// Sends JSON as the operator and gives status and answer.
+async fn send(app: &App, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+    let answer = app.operator().request(method, path).json(body).send().await.unwrap();
+    let status = answer.status();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_profile_is_made_used_changed_and_only_then_deleted() {
+    run(async {
+        let app = App::with(&[], |config| config.hdhomerun.enabled = false).await;
+        const ALL: &str = "/api/ffmpeg-profiles";
+        let builtin = app.operator().json(ALL).await;
+        assert_eq!(builtin.as_array().unwrap().len(), 24);
+
+        // Everything that is wrong is told at once.
+        let bad = json!({"width": 17, "framerate": "26", "audio_languages": ["german"]});
+        let (status, answer) = send(&app, Method::POST, ALL, &bad).await;
+        assert_eq!(status, 422);
+        let details = answer["detail"].as_array().unwrap();
+        let fields: Vec<&str> = details.iter().map(|d| d["loc"][1].as_str().unwrap()).collect();
+        for field in ["name", "width", "framerate", "audio_languages"] {
+            assert!(fields.contains(&field), "{answer}");
+        }
+
+        let new = json!({"name": "Attic", "width": 640, "height": 360, "framerate": 25,
+            "video_bitrate": 900, "audio_languages": ["de", "eng"], "loudness_target": -23,
+            "subtitles": {"mode": "burn", "choice": "forced"}});
+        let (status, attic) = send(&app, Method::POST, ALL, &new).await;
+        assert_eq!(status, 201, "{attic}");
+        assert_eq!(attic["audio_languages"], json!(["deu", "eng"]));
+        assert!(attic["id"].as_i64().unwrap() > 1000 && attic["builtin"] == false);
+        let (status, _) = send(&app, Method::POST, ALL, &new).await;
+        assert_eq!(status, 409, "the name is taken");
+        let (status, _) = send(&app, Method::POST, ALL, &json!({"name": "720P25"})).await;
+        assert_eq!(status, 409, "the name is that of a built-in profile");
+
+        // New channels take the default, which follows its profile's name.
+        let path = format!("{ALL}/{}", attic["id"]);
+        let (status, _) =
+            send(&app, Method::POST, &format!("{path}/set-default"), &json!({})).await;
+        assert_eq!(status, 200);
+        let (status, channel) =
+            send(&app, Method::POST, "/api/channels", &json!({"name": "One"})).await;
+        assert_eq!((status.as_u16(), channel["profile"].as_str()), (201, Some("Attic")));
+        let edit = json!({"name": "Loft", "video_bitrate": 1000});
+        let (status, loft) = send(&app, Method::PUT, &path, &edit).await;
+        assert_eq!(status, 200, "{loft}");
+        assert_eq!(loft["channels"], json!([channel["id"]]));
+        assert!(loft["is_default"] == true && loft["shape"] != attic["shape"]);
+        assert_eq!(app.channel("One").await.profile, "Loft");
+        let known = app.control().lineup().unwrap();
+        assert_eq!((known[0].width, known[0].height), (640, 360));
+
+        // A profile in use stays, and so do the built-in ones.
+        let (status, answer) = send(&app, Method::DELETE, &path, &json!({})).await;
+        assert_eq!(status, 409);
+        assert!(answer["detail"][0]["msg"].as_str().unwrap().contains("channel 1"), "{answer}");
+        for (method, body) in [(Method::DELETE, json!({})), (Method::PUT, json!({"width": 640}))] {
+            let (status, answer) = send(&app, method, &format!("{ALL}/3"), &body).await;
+            assert_eq!(status, 409, "{answer}");
+        }
+        let clone = json!({"name": "Attic"});
+        let (status, copy) = send(&app, Method::POST, &format!("{ALL}/3/clone"), &clone).await;
+        assert_eq!((status.as_u16(), copy["framerate"].as_str()), (201, Some("25")));
+        let channel = format!("/api/channels/{}", channel["id"]);
+        let (status, _) = send(&app, Method::PUT, &channel, &on_profile("Attic")).await;
+        assert_eq!(status, 200);
+        let (status, _) = send(&app, Method::DELETE, &path, &json!({})).await;
+        assert_eq!(status, 204);
+        assert_eq!(app.operator().get(&path).await.status(), 404);
+        let (status, answer) = send(&app, Method::PUT, &channel, &on_profile("Loft")).await;
+        assert_eq!(status, 422, "{answer}");
+        app.stop().await;
+    });
+}
+
+fn on_profile(name: &str) -> Value {
+    json!({ "profile": name })
+}
