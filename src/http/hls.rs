@@ -1,20 +1,35 @@
-//! HLS: playlists of a channel and the segments they name.
+//! HLS: playlists of a channel and what they name, made to be cached.
+//!
+//! The name of a segment says what its bytes are (see [`crate::stream::SegmentName`]), so a cache
+//! in front keeps it for ever and may be shared between servers; a playlist is good for a second.
+//! With that a proxy carries any number of viewers with one request a segment. An address whose
+//! segment shows something else by now leads to the new name instead of giving other bytes.
+//!
+//! Asking is free: HEAD and OPTIONS start nothing, and neither does a copy that is still good.
 
+use std::hash::Hasher;
+use std::ops::Range;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::State as Has;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    IF_RANGE, LOCATION, RANGE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use crate::domain::{Channel, ChannelNumber};
-use crate::stream::SegmentError;
+use crate::stream::fnv::Fnv;
+use crate::stream::{SegmentError, SegmentName};
 
 use super::auth::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::Path;
-use super::live::{TS, cannot_join, headers, numbered};
+use super::live::{TS, cannot_join, numbered};
 use super::state::{State, Watcher};
 
 /// The media type of a playlist.
@@ -23,28 +38,187 @@ pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const LIST_WITHIN: Duration = Duration::from_secs(5);
 const LIST_AGAIN: Duration = Duration::from_millis(50);
 
+/// How long a cache may keep an answer.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// A slate that stood in for media: others need not have it like that.
+const A_WHILE: &str = "public, max-age=10";
+/// A playlist, which gets a segment every few seconds.
+const A_SECOND: &str = "public, max-age=1";
+const NEVER: &str = "no-store";
+
+/// A file of a channel's HLS folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    /// `live.m3u8`: the playlist of what is on air.
+    Live,
+    /// `{n}-{print}.ts`
+    Segment(SegmentName),
+    /// `{n}.ts`: whatever the segment shows now.
+    Numbered(i64),
+}
+
+impl File {
+    fn named(name: &str) -> Option<Self> {
+        if name == "live.m3u8" {
+            return Some(Self::Live);
+        }
+        let stem = name.strip_suffix(".ts")?;
+        // reason: what is neither of the two is no file.
+        let segment = || stem.parse().ok().map(Self::Segment);
+        segment().or_else(|| stem.parse().ok().map(Self::Numbered))
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Live => PLAYLIST,
+            Self::Segment(_) | Self::Numbered(_) => TS,
+        }
+    }
+}
+
 /// Documents an address that shares its route with the stream.
 #[utoipa::path(get, path = "/iptv/channel/{number}.m3u8", tag = "streams", operation_id = "streams_hls",
     params(("number" = String, Path, description = "Channel number such as 7 or 5.1"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
     responses(
-        (status = 200, description = "A live HLS playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+        (status = 200, description = "A live HLS playlist, good for a second", content_type = "application/vnd.apple.mpegurl", body = String),
+        (status = 304, description = "Nothing changed since"),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel", body = Problem),
         (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
 #[expect(dead_code, reason = "it carries the documentation of an address, nothing calls it")]
 pub(super) fn hls_document() {}
 
-/// Gives the playlist of a channel.
+/// Gives the playlist of a channel, for an address outside its HLS folder.
 pub(super) async fn playlist(
     state: &State,
     channel: &Channel,
     watcher: &Watcher,
     caller: &Caller,
+    asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let playlist = listed(state, channel, watcher).await?;
-    let text = place(&playlist, &channel.number, caller.token.as_deref());
-    Ok((headers(PLAYLIST), text).into_response())
+    let folder = format!("../hls/{}/", channel.number);
+    live(state, channel, watcher, &Place { folder, query: query_of(caller) }, asked).await
+}
+
+/// A file of a channel's HLS: a playlist, or a segment whose name says what its bytes are.
+#[utoipa::path(get, path = "", tag = "streams",
+    params(("number" = String, Path, description = "Channel number"),
+           ("file" = String, Path, description = "`live.m3u8`, `{n}-{print}.ts` as a playlist names it, or `{n}.ts`"),
+           ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
+    responses(
+        (status = 200, description = "A playlist, or a segment that never changes", content_type = "video/mp2t", body = [u8]),
+        (status = 206, description = "The asked-for part of a segment", content_type = "video/mp2t", body = [u8]),
+        (status = 302, description = "The segment shows something else by now, under this name"),
+        (status = 304, description = "The client's copy is good"),
+        (status = 401, description = "No valid access token", body = Problem),
+        (status = 404, description = "No such channel, or not in the window", body = Problem),
+        (status = 416, description = "The segment is shorter than that"),
+        (status = 503, description = "The media is not ready yet", body = Problem)))]
+pub(super) async fn file(
+    Has(state): Has<State>,
+    watcher: Watcher,
+    caller: Caller,
+    Path((number, file)): Path<(String, String)>,
+    asked: HeaderMap,
+) -> Response {
+    let answer = async {
+        let channel = numbered(&state, &number)?;
+        let place = Place { folder: String::new(), query: query_of(&caller) };
+        match found(&file)? {
+            File::Live => live(&state, &channel, &watcher, &place, &asked).await,
+            File::Segment(name) => segment(&state, &channel, name, &place, &asked).await,
+            File::Numbered(n) => {
+                let name = state.control.tuning().segment_name(channel.id, n);
+                Ok(moved(name.map_err(|error| no_segment(&channel, n, error))?, &place))
+            }
+        }
+    };
+    open(answer.await)
+}
+
+/// Says what a file would be, and makes nothing.
+#[utoipa::path(head, path = "", tag = "streams",
+    params(("number" = String, Path, description = "Channel number"),
+           ("file" = String, Path, description = "As for GET")),
+    responses(
+        (status = 200, description = "There is such a file, or will be; nothing was started"),
+        (status = 401, description = "No valid access token"),
+        (status = 404, description = "No such channel or file")))]
+pub(super) async fn file_head(
+    Has(state): Has<State>,
+    Path((number, file)): Path<(String, String)>,
+) -> Response {
+    let answer = numbered(&state, &number).and_then(|_| {
+        let file = found(&file)?;
+        let caching = if let File::Segment(_) = file { FOR_EVER } else { NEVER };
+        let mut headers = headers(file.kind(), caching);
+        if let File::Segment(name) = file {
+            put(&mut headers, ETAG, &segment_tag(name));
+            headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        // Without a length: it would say 0.
+        let nothing = futures_util::stream::empty::<Result<Bytes, std::convert::Infallible>>();
+        Ok((headers, axum::body::Body::from_stream(nothing)).into_response())
+    });
+    open(answer)
+}
+
+/// Where the files of a playlist are, seen from the playlist.
+struct Place {
+    folder: String,
+    query: String,
+}
+
+impl Place {
+    fn of(&self, name: &str) -> String {
+        format!("{}{name}{}", self.folder, self.query)
+    }
+
+    /// Gives the files that a playlist names their addresses.
+    fn fill(&self, playlist: &str) -> String {
+        let mut text = String::with_capacity(playlist.len() + 1_000);
+        for line in playlist.lines() {
+            match line.split_once("URI=\"").map(|(head, rest)| (head, rest.split_once('"'))) {
+                Some((head, Some((name, rest)))) => {
+                    text.push_str(&format!("{head}URI=\"{}\"{rest}", self.of(name)));
+                }
+                Some((_, None)) | None if line.is_empty() || line.starts_with('#') => {
+                    text.push_str(line);
+                }
+                Some((_, None)) | None => text.push_str(&self.of(line)),
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn query_of(caller: &Caller) -> String {
+    caller.token.as_deref().map_or_else(String::new, |token| {
+        let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        format!("?access_token={token}")
+    })
+}
+
+async fn live(
+    state: &State,
+    channel: &Channel,
+    watcher: &Watcher,
+    place: &Place,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let text = place.fill(&listed(state, channel, watcher).await?);
+    let mut print = Fnv::default();
+    print.write(text.as_bytes());
+    // Weak, because the bytes differ when they are sent compressed.
+    let tag = format!("W/\"{:016x}\"", print.finish());
+    let mut headers = headers(PLAYLIST, A_SECOND);
+    put(&mut headers, ETAG, &tag);
+    if is_known(asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, text).into_response())
 }
 
 /// The playlist, waiting a little for the first segment: players give up on an empty one.
@@ -64,52 +238,150 @@ async fn listed(state: &State, channel: &Channel, watcher: &Watcher) -> Result<S
     }
 }
 
-/// One HLS segment; its bytes never change.
-#[utoipa::path(get, path = "", tag = "streams",
-    params(("number" = String, Path, description = "Channel number"),
-           ("file" = String, Path, description = "`{n}.ts` as listed in the playlist"),
-           ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
-    responses(
-        (status = 200, description = "The segment", content_type = "video/mp2t", body = [u8]),
-        (status = 401, description = "No valid access token", body = Problem),
-        (status = 404, description = "No such channel, or not in the window", body = Problem),
-        (status = 503, description = "The media is not ready yet", body = Problem)))]
-pub(super) async fn segment(
-    Has(state): Has<State>,
-    Path((number, file)): Path<(String, String)>,
+async fn segment(
+    state: &State,
+    channel: &Channel,
+    name: SegmentName,
+    place: &Place,
+    asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let channel = numbered(&state, &number)?;
-    let n = file.strip_suffix(".ts").and_then(|n| n.parse::<i64>().ok());
-    let n = n.ok_or_else(|| ApiError::not_found(&format!("segment {file:?}")))?;
-    let bytes = state.control.tuning().segment(channel.id, n).await;
-    let bytes = bytes.map_err(|error| no_segment(&channel, n, error))?;
-    let mut headers = headers(TS);
-    let cached = HeaderValue::from_static("public, max-age=31536000, immutable");
-    headers.insert(CACHE_CONTROL, cached);
-    Ok((headers, bytes).into_response())
+    let tag = segment_tag(name);
+    let mut headers = headers(TS, FOR_EVER);
+    put(&mut headers, ETAG, &tag);
+    if is_known(asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let segment = match state.control.tuning().segment(channel.id, name).await {
+        Ok(segment) => segment,
+        Err(SegmentError::Renamed(name)) => return Ok(moved(name, place)),
+        Err(error) => return Err(no_segment(channel, name.n, error)),
+    };
+    if segment.stands_in {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(A_WHILE));
+    }
+    Ok(part(headers, segment.bytes, asked, &tag))
 }
 
-/// Gives the segments of a playlist their addresses, relative to the playlist's own.
-fn place(playlist: &str, number: &ChannelNumber, token: Option<&str>) -> String {
-    let query = token.map_or_else(String::new, |token| {
-        let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        format!("?access_token={token}")
-    });
-    let mut text = String::with_capacity(playlist.len() + 400);
-    for line in playlist.lines() {
-        if line.is_empty() || line.starts_with('#') {
-            text.push_str(line);
-        } else {
-            let name = line.rsplit('/').next().unwrap_or(line);
-            text.push_str(&format!("../hls/{number}/{name}{query}"));
+/// Answers with `bytes`, or with the range of them that is asked for.
+fn part(mut headers: HeaderMap, bytes: Bytes, asked: &HeaderMap, tag: &str) -> Response {
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let of_this = text(asked, IF_RANGE).is_none_or(|known| known == tag);
+    let range = text(asked, RANGE).filter(|_| of_this);
+    match range.map_or(Asked::All, |range| Asked::of(range, bytes.len())) {
+        Asked::All => (headers, bytes).into_response(),
+        Asked::Part(range) => {
+            let place = format!("bytes {}-{}/{}", range.start, range.end - 1, bytes.len());
+            put(&mut headers, CONTENT_RANGE, &place);
+            (StatusCode::PARTIAL_CONTENT, headers, bytes.slice(range)).into_response()
         }
-        text.push('\n');
+        Asked::Beyond => {
+            put(&mut headers, CONTENT_RANGE, &format!("bytes */{}", bytes.len()));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(NEVER));
+            (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
+        }
     }
-    text
+}
+
+/// What a `Range` asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// Everything, also when the header says nothing that is understood.
+    All,
+    /// These bytes; not empty.
+    Part(Range<usize>),
+    /// Bytes that there are not.
+    Beyond,
+}
+
+impl Asked {
+    /// Reads `range` over `length` bytes; several ranges at once are not understood.
+    fn of(range: &str, length: usize) -> Self {
+        let Some((first, last)) = range.strip_prefix("bytes=").and_then(|r| r.split_once('-'))
+        else {
+            return Self::All;
+        };
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), _) if first >= length => Self::Beyond,
+            (Ok(first), Ok(last)) if last < first => Self::All,
+            (Ok(first), Ok(last)) => Self::Part(first..length.min(last.saturating_add(1))),
+            (Ok(first), Err(_)) if last.is_empty() => Self::Part(first..length),
+            (Err(_), Ok(0)) if first.is_empty() => Self::Beyond,
+            (Err(_), Ok(last)) if first.is_empty() => {
+                Self::Part(length.saturating_sub(last)..length)
+            }
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => Self::All,
+        }
+    }
+}
+
+fn found(file: &str) -> Result<File, ApiError> {
+    File::named(file).ok_or_else(|| {
+        let shown: String = file.chars().take(60).collect();
+        ApiError::not_found(&format!("{shown:?}"))
+    })
+}
+
+/// Leads to the present name of a segment.
+fn moved(name: SegmentName, place: &Place) -> Response {
+    let mut headers = headers(TS, NEVER);
+    headers.remove(CONTENT_TYPE);
+    put(&mut headers, LOCATION, &format!("{name}.ts{}", place.query));
+    (StatusCode::FOUND, headers).into_response()
+}
+
+fn segment_tag(name: SegmentName) -> String {
+    format!("\"{:016x}\"", name.print)
+}
+
+/// The headers of every answer: open to players on foreign pages.
+///
+/// Nothing in here tells a proxy not to buffer: one that may not buffer does not cache either.
+fn headers(kind: &'static str, caching: &'static str) -> HeaderMap {
+    let fixed = [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, caching),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "Age, Content-Length, Content-Range, Date, ETag"),
+        (HeaderName::from_static("timing-allow-origin"), "*"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ];
+    fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+}
+
+/// Lets players on foreign pages see why there is nothing, and keeps that out of caches.
+fn open(answer: Result<Response, ApiError>) -> Response {
+    answer.unwrap_or_else(|error| {
+        let mut response = error.into_response();
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(NEVER));
+        response
+    })
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) => {
+            headers.insert(name, value);
+        }
+        Err(_) => tracing::warn!(header = %name, "the value of header {name} is not ASCII"),
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether the client says that it has this.
+fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    text(asked, IF_NONE_MATCH)
+        .is_some_and(|tags| tags.split(',').any(|t| t.trim() == "*" || bare(t) == bare(tag)))
 }
 
 fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
-    let number = &channel.number;
+    let number: &ChannelNumber = &channel.number;
     match error {
         SegmentError::NotOnAir => {
             ApiError::unavailable(&format!("channel {number}"), "it is not on air yet")
@@ -119,7 +391,7 @@ fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
             let fix = format!("read the playlist again; it lists {first} to {last}");
             ApiError::new(StatusCode::NOT_FOUND, "not_found", &["path", "file"], msg, fix)
         }
-        SegmentError::NotReady => {
+        SegmentError::Renamed(_) | SegmentError::NotReady => {
             ApiError::unavailable(&format!("segment {n} of channel {number}"), "it is not made yet")
         }
     }
@@ -130,12 +402,56 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_get_their_address_and_the_token() {
-        let number: ChannelNumber = "5.1".parse().unwrap();
-        let playlist = "#EXTM3U\n#EXTINF:4.0,\n100.ts\n#EXTINF:4.0,\n/x/101.ts\n";
-        let expected =
-            "#EXTM3U\n#EXTINF:4.0,\n../hls/5.1/100.ts\n#EXTINF:4.0,\n../hls/5.1/101.ts\n";
-        assert_eq!(place(playlist, &number, None), expected);
-        assert!(place(playlist, &number, Some("a&b")).contains("/100.ts?access_token=a%26b\n"));
+    fn a_file_is_a_playlist_a_segment_or_its_number() {
+        let name = SegmentName { n: 7, print: 0xab };
+        assert_eq!(File::named("live.m3u8"), Some(File::Live));
+        assert_eq!(File::named("7-00000000000000ab.ts"), Some(File::Segment(name)));
+        assert_eq!(File::named("7.ts"), Some(File::Numbered(7)));
+        for none in ["7", "7-ab.ts", "x.ts", ".ts", "live.m3u", "7-00000000000000ab"] {
+            assert_eq!(File::named(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn files_get_their_address_and_the_token() {
+        let place = |query: &str| Place { folder: "../hls/5.1/".to_owned(), query: query.into() };
+        let playlist = "#EXTM3U\n#EXT-X-PART:URI=\"a.ts\",DURATION=1\n#EXTINF:4.0,\n100.ts\n";
+        let expected = "#EXTM3U\n#EXT-X-PART:URI=\"../hls/5.1/a.ts\",DURATION=1\n#EXTINF:4.0,\n\
+            ../hls/5.1/100.ts\n";
+        assert_eq!(place("").fill(playlist), expected);
+        let caller = Caller { name: None, token: Some("a&b".to_owned()) };
+        let filled = place(&query_of(&caller)).fill(playlist);
+        assert!(filled.contains("/a.ts?access_token=a%26b\"") && filled.contains("/100.ts?access"));
+    }
+
+    #[test]
+    fn a_range_is_read_as_far_as_it_makes_sense() {
+        let cases = [
+            ("bytes=0-", Asked::Part(0..100)),
+            ("bytes=10-19", Asked::Part(10..20)),
+            ("bytes=90-1000", Asked::Part(90..100)),
+            ("bytes=-10", Asked::Part(90..100)),
+            ("bytes=-1000", Asked::Part(0..100)),
+            ("bytes=100-", Asked::Beyond),
+            ("bytes=-0", Asked::Beyond),
+            ("bytes=5-4", Asked::All),
+            ("bytes=0-1,5-6", Asked::All),
+            ("bytes=-", Asked::All),
+            ("seconds=1-2", Asked::All),
+        ];
+        for (range, expected) in cases {
+            assert_eq!(Asked::of(range, 100), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_is_good_is_known_by_any_of_its_tags() {
+        let known = |value: &str| {
+            let mut asked = HeaderMap::new();
+            put(&mut asked, IF_NONE_MATCH, value);
+            is_known(&asked, "\"a\"")
+        };
+        assert!(known("\"a\"") && known("\"b\", W/\"a\"") && known("*"));
+        assert!(!known("\"b\"") && !is_known(&HeaderMap::new(), "\"a\""));
     }
 }

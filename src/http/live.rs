@@ -56,6 +56,7 @@ pub(super) async fn watch(
     watcher: Watcher,
     caller: Caller,
     Path(file): Path<String>,
+    asked: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (channel, kind) = named(&state, &file)?;
     match kind {
@@ -64,7 +65,7 @@ pub(super) async fn watch(
             let viewer = viewer.map_err(|error| cannot_join(&channel, error))?;
             Ok(endless(viewer, &state.stop, ()))
         }
-        Kind::Hls => hls::playlist(&state, &channel, &watcher, &caller).await,
+        Kind::Hls => hls::playlist(&state, &channel, &watcher, &caller, &asked).await,
     }
 }
 
@@ -87,7 +88,8 @@ pub(super) fn head_of(kind: &'static str) -> Response {
 pub(super) async fn preflight() -> Response {
     let mut headers = headers(TS);
     headers.remove(CONTENT_TYPE);
-    let allowed = HeaderValue::from_static("Range, Content-Range, Content-Type");
+    let allowed =
+        HeaderValue::from_static("Range, If-Range, If-None-Match, Content-Range, Content-Type");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
     headers.into_response()

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, options};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -81,7 +81,8 @@ fn streams() -> OpenApiRouter<State> {
         .at("/iptv/xmltv.xml",                  routes!(feeds::guide))
         .at("/iptv/xmltv.xml.gz",               routes!(feeds::guide_file))
         .hidden("/iptv/channel/{file}",         channel) // documented as {number}.ts and .m3u8
-        .at("/iptv/hls/{number}/{file}",        routes!(hls::segment))
+        .at("/iptv/hls/{number}/{file}",        routes!(hls::file, hls::file_head))
+        .hidden("/iptv/hls/{number}/{file}",    options(live::preflight))
         .at("/auto/{vnum}",                     routes!(hdhomerun::auto, hdhomerun::auto_head))
         .at("/{tuner}/{vnum}",                  routes!(hdhomerun::tuner, hdhomerun::tuner_head))
         .at("/hdhomerun/auto/{vnum}",           routes!(hdhomerun::auto, hdhomerun::auto_head))

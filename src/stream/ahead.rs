@@ -159,7 +159,9 @@ impl Ahead {
     fn choose(&self, plans: &Plans) -> Option<Job> {
         let conformer = &self.means.conformer;
         let needs = |media: &Media, profile: &Profile| {
-            !conformer.is_made(media, profile) && !conformer.failed_ahead(media, profile)
+            !conformer.is_made(media, profile)
+                && !conformer.failed_ahead(media, profile)
+                && !self.means.store.is_made_elsewhere(&Store::key_of(media, profile))
         };
         let now = UtcMillis(self.means.clock.now_ms());
         next_job(now, self.means.horizon_ms, &lines(plans), &needs)

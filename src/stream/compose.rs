@@ -31,7 +31,7 @@ pub const HOLD_FRAMES: i64 = 3;
 pub const TAIL_HOLD_MS: i64 = 600;
 
 /// What a unit shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shows {
     /// The media that is on air.
     Media(MediaId),
@@ -42,7 +42,7 @@ pub enum Shows {
 }
 
 /// Pictures of one GOP at a place in time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Clip {
     /// Which rendition.
     pub key: RenditionKey,
@@ -60,7 +60,7 @@ impl Clip {
 }
 
 /// Audio frames in a row from one GOP, or silence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AudioRun {
     /// Position of the first on the grid of 1920 ticks.
     pub grid: i64,
@@ -71,7 +71,7 @@ pub struct AudioRun {
 }
 
 /// A unit decided on: enough to make its bytes again, whatever happens to timeline and store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnitPlan {
     /// Its first frame, since the epoch.
     pub first: i64,

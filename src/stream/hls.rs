@@ -4,26 +4,93 @@
 //! so its number and its bytes are the same after a restart and on another node. No unit is longer
 //! than 4 s, so no segment is empty and none is longer than 8 s.
 //!
+//! The bytes of a segment can still be others at another time or on another node: where media came
+//! late a slate was shown, a plan may be edited, and a rendition may be made again. Therefore its
+//! name carries a print of everything that its bytes depend on: two segments of one name have the
+//! same bytes, always and everywhere, and a cache may keep them for ever.
+//!
 //! Deliberately absent: discontinuity tags. Timestamps go on across items, and one profile is one
 //! codec configuration.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::compose::{Composer, Shows, UnitPlan};
+use super::fnv::Fnv;
 use crate::domain::{Profile, UtcMillis};
 
 /// Length of a segment's window, in milliseconds.
 pub const SEGMENT_MS: i64 = 4_000;
 /// What the playlist promises no segment is longer than, in seconds.
 pub const TARGET_SECONDS: i64 = 8;
+/// Where players begin, in seconds before the end of the playlist, which is ahead of the clock.
+///
+/// A player may look at the playlist every target duration only, so it needs that much and a
+/// segment in hand; more would only make it later against the guide.
+const START_SECONDS: i64 = 14;
 /// How many segments a playlist lists.
 const LISTED: i64 = 8;
 /// How many are listed even if they show nothing but the slate.
 const LISTED_AT_LEAST: i64 = 2;
 /// Ticks of a segment's window.
 const SEGMENT: i64 = SEGMENT_MS * 90;
+
+/// Changes when the same units are muxed to other bytes than before.
+const MUX: u32 = 1;
+
+/// What a segment is called: its number, and a print of what its bytes depend on.
+///
+/// Written `{number}-{print}`, the print in 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SegmentName {
+    /// Its number.
+    pub n: i64,
+    /// The print of its units.
+    pub print: u64,
+}
+
+impl SegmentName {
+    /// The name of segment `n` when it holds `units`.
+    pub fn of(n: i64, profile: &Profile, units: &[Arc<UnitPlan>]) -> Self {
+        let mut print = Fnv::default();
+        MUX.hash(&mut print);
+        profile.shape().hash(&mut print);
+        units.hash(&mut print);
+        Self { n, print: print.finish() }
+    }
+}
+
+impl fmt::Display for SegmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.n, self.print)
+    }
+}
+
+/// A text that is no name of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a segment is called {{number}}-{{16 hexadecimal digits}}")]
+pub struct NoSegmentName;
+
+impl FromStr for SegmentName {
+    type Err = NoSegmentName;
+
+    fn from_str(text: &str) -> Result<Self, NoSegmentName> {
+        let (n, print) = text.rsplit_once('-').ok_or(NoSegmentName)?;
+        let n = n.parse().map_err(|_| NoSegmentName)?;
+        let print = u64::from_str_radix(print, 16).map_err(|_| NoSegmentName)?;
+        let name = Self { n, print };
+        // One spelling a name: `+7`, `07` and capitals would be other addresses of the same bytes.
+        (name.to_string() == text).then_some(name).ok_or(NoSegmentName)
+    }
+}
+
+/// Whether the slate stands in for media anywhere in `units`.
+pub fn stands_in(units: &[Arc<UnitPlan>]) -> bool {
+    units.iter().any(|unit| matches!(unit.shows, Shows::Standby(_)))
+}
 
 /// The number of the segment that holds the unit whose first frame is shown at `tick`.
 pub fn segment_of(tick: i64) -> i64 {
@@ -70,8 +137,7 @@ pub fn listed(profile: &Profile, units: &[Arc<UnitPlan>], floor: i64) -> Range<i
     let mut first = end;
     while first > floor && end - first < LISTED {
         let Some(segment) = segment(profile, units, first - 1) else { break };
-        let stands_in = segment.iter().any(|unit| matches!(unit.shows, Shows::Standby(_)));
-        if stands_in && end - first >= LISTED_AT_LEAST {
+        if stands_in(&segment) && end - first >= LISTED_AT_LEAST {
             break;
         }
         first -= 1;
@@ -83,17 +149,19 @@ pub fn listed(profile: &Profile, units: &[Arc<UnitPlan>], floor: i64) -> Range<i
 pub fn playlist(profile: &Profile, units: &[Arc<UnitPlan>], listed: Range<i64>) -> String {
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{TARGET_SECONDS}\n\
-         #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+         #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-START:TIME-OFFSET=-{START_SECONDS}\n",
         listed.start
     );
     for n in listed {
         let Some(units) = segment(profile, units, n) else { break };
         let (Some(first), Some(last)) = (units.first(), units.last()) else { break };
+        let name = SegmentName::of(n, profile, &units);
         let (begin, end) = (profile.tick_of(first.first), profile.tick_of(last.end));
         // Writing to a string cannot fail.
         let written = write!(
             text,
-            "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{}.{:05},\n{n}.ts\n",
+            "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{}.{:05},\n{name}.ts\n",
             UtcMillis(begin.div_euclid(90)),
             (end - begin) / 90_000,
             (end - begin) % 90_000 * 10 / 9,
@@ -122,11 +190,41 @@ mod tests {
         let now = START / SEGMENT_MS;
         assert_eq!(listed, now - 7..now + 1);
         let text = playlist(&profile, &units, listed.end - 2..listed.end);
-        let expected = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:8\n\
+        let name = |n| SegmentName::of(n, &profile, &segment(&profile, &units, n).unwrap());
+        let (one, two) = (name(listed.end - 2), name(listed.end - 1));
+        let expected = format!(
+            "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:8\n\
             #EXT-X-MEDIA-SEQUENCE:424999999\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n424999999.ts\n\
-            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n425000000.ts\n";
+            #EXT-X-START:TIME-OFFSET=-14\n\
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n{one}.ts\n\
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n{two}.ts\n"
+        );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_the_same_units_and_another_for_others() {
+        let profile = profile();
+        let n = START / SEGMENT_MS;
+        let name = |items: &[(i64, u32, usize)]| {
+            let units = units(items, START - 20_000, START + 20_000);
+            SegmentName::of(n, &profile, &segment(&profile, &units, n).unwrap())
+        };
+        assert_eq!(name(&[(2, 50, 20)]), name(&[(2, 50, 20)]));
+        assert_ne!(name(&[(2, 50, 20)]), name(&[(3, 50, 20)]), "another item");
+        assert_ne!(name(&[(2, 50, 20)]), name(&[(2, 25, 40)]), "other groups");
+        assert_ne!(name(&[(2, 50, 20)]), name(&[]), "the slate");
+    }
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        let name = SegmentName { n: 425_000_000, print: 0xab };
+        assert_eq!(name.to_string(), "425000000-00000000000000ab");
+        assert_eq!(name.to_string().parse(), Ok(name));
+        for other in ["425000000", "425000000-ab", "+425000000-00000000000000ab", "-", ""] {
+            assert_eq!(other.parse::<SegmentName>(), Err(NoSegmentName), "{other}");
+        }
+        assert_eq!("425000000-00000000000000AB".parse::<SegmentName>(), Err(NoSegmentName));
     }
 
     #[test]

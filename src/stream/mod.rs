@@ -15,6 +15,7 @@ mod core;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;
+pub mod fnv;
 pub mod hls;
 pub mod lifecycle;
 pub mod outputprobe;
@@ -34,12 +35,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
+pub use self::hls::SegmentName;
 pub use self::outputprobe::{OutputProbe, ProbeError};
+pub use self::segments::Segment;
 use self::store::Store;
 use self::viewer::VIA_HLS;
 pub use self::viewer::{JoinError, Viewer, ViewerInfo, ViewerSession};
@@ -151,6 +153,9 @@ pub enum SegmentError {
         /// The newest.
         last: i64,
     },
+    /// The segment shows something else than what was asked for; this is its name now.
+    #[error("the segment is {0} now")]
+    Renamed(SegmentName),
     /// What it shows is not there (yet, or any more).
     #[error("the segment is not ready")]
     NotReady,
@@ -192,6 +197,7 @@ pub fn start(
     pool: Arc<pool::Pool>,
 ) -> Result<(Tuning, Steering), StartError> {
     let store = Store::open(&settings.cache_dir.join("renditions"), settings.cache_bytes)?;
+    store.watch_others(stop);
     let cards = slate::Cards::install(&settings.cache_dir.join("cards"))?;
     let conformer = Conformer::start(
         Arc::clone(&store),
@@ -264,12 +270,24 @@ impl Tuning {
         Ok(hls::playlist(&live.profile, &units, listed))
     }
 
-    /// Makes segment `n`: the same bytes as the endless stream has there.
+    /// Makes a segment: the same bytes as the endless stream has there.
+    ///
+    /// # Errors
+    /// When the channel is not on air, the segment cannot be had, or it is another one by now.
+    pub async fn segment(
+        &self,
+        channel: ChannelId,
+        name: SegmentName,
+    ) -> Result<Segment, SegmentError> {
+        self.core.segment(channel, name).await
+    }
+
+    /// The present name of segment `n`. Memory only.
     ///
     /// # Errors
     /// When the channel is not on air, or the segment cannot be had.
-    pub async fn segment(&self, channel: ChannelId, n: i64) -> Result<Bytes, SegmentError> {
-        self.core.segment(channel, n).await
+    pub fn segment_name(&self, channel: ChannelId, n: i64) -> Result<SegmentName, SegmentError> {
+        self.core.segment_name(channel, n)
     }
 
     /// Everyone who watches.

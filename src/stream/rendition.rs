@@ -30,7 +30,7 @@ pub struct RenditionKey {
 }
 
 /// One closed group of pictures in the index: where it lies and what it covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GopEntry {
     /// First frame shown, counted from the start of the media.
     pub first_frame: i64,

@@ -7,69 +7,105 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::channel::{DiskReader, Live, composing};
-use super::compose::{self, Shows, UnitPlan};
+use super::compose::{self, Reader, UnitPlan};
 use super::core::Core;
-use super::{OnAir, SegmentError, hls, rendition};
+use super::hls::SegmentName;
+use super::rendition::{Gop, GopEntry, ReadError, RenditionKey};
+use super::{OnAir, SegmentError, hls};
 use crate::domain::ChannelId;
 
+/// A segment of HLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its bytes, which are the same wherever a segment has its name.
+    pub bytes: Bytes,
+    /// Whether the slate stands in for media somewhere in it. Nobody else may have it like that.
+    pub stands_in: bool,
+}
+
 impl Core {
-    /// The bytes of segment `n`.
+    /// The segment `name`.
     pub(super) async fn segment(
         self: &Arc<Self>,
         channel: ChannelId,
-        n: i64,
-    ) -> Result<Bytes, SegmentError> {
+        name: SegmentName,
+    ) -> Result<Segment, SegmentError> {
         self.counts.segments.fetch_add(1, Ordering::Relaxed);
-        let (on_air, live) = {
-            let channels = self.lock();
-            let entry = channels.get(&channel).ok_or(SegmentError::NotOnAir)?;
-            (Arc::clone(&entry.on_air), entry.live.clone())
-        };
-        self.check_window(&live, n)?;
-        let key = (channel, on_air.profile.shape(), n);
-        if let Some(bytes) = self.lock_segments().find(&key) {
-            return Ok(bytes);
+        let (on_air, live) = self.window(channel, name.n)?;
+        let key = (channel, name);
+        if let Some(segment) = self.lock_segments().find(&key) {
+            return Ok(segment);
         }
         // Closed never: the semaphore lives as long as the core.
         let _permit = self.makers.acquire().await.map_err(|_| SegmentError::NotReady)?;
-        if let Some(bytes) = self.lock_segments().find(&key) {
-            return Ok(bytes);
+        if let Some(segment) = self.lock_segments().find(&key) {
+            return Ok(segment);
         }
-        let units = self.units_of(&on_air, live.as_deref(), n).ok_or(SegmentError::NotReady)?;
-        let mut reader = DiskReader::new(Arc::clone(&self.renditions));
+        let units = self.units_of(&on_air, live.as_deref(), name.n);
+        let units = units.ok_or(SegmentError::NotReady)?;
+        let now = SegmentName::of(name.n, &on_air.profile, &units);
+        if now != name {
+            return Err(SegmentError::Renamed(now));
+        }
+        let stands_in = hls::stands_in(&units);
+        let reader = DiskReader::new(Arc::clone(&self.renditions));
         let made = tokio::task::spawn_blocking(move || {
+            let mut reader = Strict { reader, silenced: false };
             let mut bytes = Vec::new();
             for unit in &units {
                 let unit = compose::mux(unit, &on_air.profile, &mut reader)?;
                 bytes.extend_from_slice(&unit.bytes);
             }
-            Ok::<_, rendition::ReadError>(Bytes::from(bytes))
+            Ok::<_, ReadError>((Bytes::from(bytes), reader.silenced))
         });
         let bytes = match made.await {
-            Ok(Ok(bytes)) => bytes,
+            Ok(Ok((bytes, false))) => bytes,
+            // Silence where there should be sound is not what the name stands for.
+            Ok(Ok((_, true))) => return Err(SegmentError::NotReady),
             Ok(Err(error)) => {
                 self.counts.read_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(channel.id = %channel, %error, "segment {n} of channel {channel} is gone");
+                tracing::debug!(channel.id = %channel, %error, "segment {name} of channel {channel} is gone");
                 return Err(SegmentError::NotReady);
             }
             Err(_panicked) => return Err(SegmentError::NotReady),
         };
         self.counts.segments_made.fetch_add(1, Ordering::Relaxed);
-        self.lock_segments().put(key, bytes.clone());
-        Ok(bytes)
+        let segment = Segment { bytes, stands_in };
+        self.lock_segments().put(key, segment.clone());
+        Ok(segment)
     }
 
-    /// Segments can be had from ten minutes ago up to the edge.
-    fn check_window(&self, live: &Option<Arc<Live>>, n: i64) -> Result<(), SegmentError> {
+    /// What segment `n` is called now.
+    pub(super) fn segment_name(
+        &self,
+        channel: ChannelId,
+        n: i64,
+    ) -> Result<SegmentName, SegmentError> {
+        let (on_air, live) = self.window(channel, n)?;
+        let units = self.units_of(&on_air, live.as_deref(), n).ok_or(SegmentError::NotReady)?;
+        Ok(SegmentName::of(n, &on_air.profile, &units))
+    }
+
+    /// What is on air, if segment `n` can be had: from ten minutes ago up to the edge.
+    fn window(
+        &self,
+        channel: ChannelId,
+        n: i64,
+    ) -> Result<(Arc<OnAir>, Option<Arc<Live>>), SegmentError> {
         const PAST_MS: i64 = 600_000;
+        let (on_air, live) = {
+            let channels = self.lock();
+            let entry = channels.get(&channel).ok_or(SegmentError::NotOnAir)?;
+            (Arc::clone(&entry.on_air), entry.live.clone())
+        };
         let now_ms = self.clock.now_ms();
         // Another server's playlist may list what a running channel here would have composed.
         let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
-        let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms());
+        let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms().max(would_be));
         let first = hls::segment_of((now_ms - PAST_MS) * 90);
         let last = hls::segment_of(edge_ms * 90) - 1;
         if (first..=last).contains(&n) {
-            Ok(())
+            Ok((on_air, live))
         } else {
             Err(SegmentError::Outside { first, last })
         }
@@ -87,8 +123,7 @@ impl Core {
         let units = composing(on_air, &*self.renditions, &[], |c| hls::compose(c, from, to + 1));
         let units = hls::segment(&on_air.profile, &units, n)?;
         // A slate that nobody decided on may be media a moment later: it must not be kept.
-        let stands_in = units.iter().any(|unit| matches!(unit.shows, Shows::Standby(_)));
-        (!stands_in).then_some(units)
+        (!hls::stands_in(&units)).then_some(units)
     }
 
     fn lock_segments(&self) -> MutexGuard<'_, SegmentCache> {
@@ -96,12 +131,30 @@ impl Core {
     }
 }
 
-type SegmentKey = (ChannelId, String, i64);
+/// A reader that remembers whether any sound could not be read.
+struct Strict {
+    reader: DiskReader,
+    silenced: bool,
+}
+
+impl Reader for Strict {
+    fn pictures(&mut self, key: &RenditionKey, gop: &GopEntry) -> Result<Arc<Gop>, ReadError> {
+        self.reader.pictures(key, gop)
+    }
+
+    fn sounds(&mut self, key: &RenditionKey, gop: &GopEntry) -> Option<Arc<[Bytes]>> {
+        let sounds = self.reader.sounds(key, gop);
+        self.silenced |= sounds.is_none();
+        sounds
+    }
+}
+
+type SegmentKey = (ChannelId, SegmentName);
 
 /// The segments asked for last, for those who watch the same channel.
 #[derive(Debug, Default)]
 pub(super) struct SegmentCache {
-    kept: VecDeque<(SegmentKey, Bytes)>,
+    kept: VecDeque<(SegmentKey, Segment)>,
     bytes: usize,
 }
 
@@ -109,16 +162,16 @@ impl SegmentCache {
     /// Most bytes kept.
     const MOST: usize = 24 << 20;
 
-    fn find(&self, key: &SegmentKey) -> Option<Bytes> {
-        self.kept.iter().find(|(kept, _)| kept == key).map(|(_, bytes)| bytes.clone())
+    fn find(&self, key: &SegmentKey) -> Option<Segment> {
+        self.kept.iter().find(|(kept, _)| kept == key).map(|(_, segment)| segment.clone())
     }
 
-    fn put(&mut self, key: SegmentKey, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.kept.push_back((key, bytes));
+    fn put(&mut self, key: SegmentKey, segment: Segment) {
+        self.bytes += segment.bytes.len();
+        self.kept.push_back((key, segment));
         while self.bytes > Self::MOST {
             let Some((_, old)) = self.kept.pop_front() else { break };
-            self.bytes -= old.len();
+            self.bytes -= old.bytes.len();
         }
     }
 }

@@ -10,20 +10,22 @@
 //! ends the writing job with an error and leaves what was written whole.
 //!
 //! Locks are held for memory work and for renaming a folder, never while pictures are read or
-//! written.
+//! written. Several servers may share a store: see [`shared`].
 
 mod evict;
 mod folder;
 mod record;
+mod shared;
 mod writer;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,10 @@ use self::folder::{
     write_notes,
 };
 pub use self::record::{NewGop, Unwritable};
+pub use self::shared::Claim;
+use self::shared::{MakerLock, Missed};
 pub use self::writer::{Appended, Writer};
+use super::fnv::Fnv;
 use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
 use crate::domain::{Media, MediaId, Profile, UtcMillis};
 
@@ -64,6 +69,9 @@ pub enum StoreError {
     /// The rendition was removed while it was written.
     #[error("the rendition was removed")]
     Forgotten,
+    /// Another server that shares the store makes this rendition.
+    #[error("another server makes this rendition")]
+    MadeElsewhere,
     /// The group breaks the format's bounds.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
@@ -90,6 +98,11 @@ pub struct Store {
     uses: RwLock<HashMap<(MediaId, String), UtcMillis>>,
     touches: AtomicU64,
     grown: watch::Sender<u64>,
+    /// Tells the folders this server removes from those of others.
+    tag: u32,
+    /// Held while a claim is made.
+    claiming: Mutex<()>,
+    missed: Mutex<Missed>,
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +122,10 @@ struct Entry {
     next_span: u32,
     writers: u32,
     touched: AtomicU64,
+    /// Alive while this server makes it.
+    lock: Weak<MakerLock>,
+    /// Span and offset of groups that turned out to be damaged.
+    bad: Vec<(u32, u64)>,
 }
 
 impl Store {
@@ -132,7 +149,10 @@ impl Store {
                 let key = RenditionKey { media, version, profile: name.clone() };
                 let entry = state.new_entry(&key);
                 let entry = Entry { notes: read_notes(&folder), ..entry };
-                let entry = scan(&folder, entry)?;
+                // What another server writes just now has no torn end, only an unfinished one.
+                let lock =
+                    MakerLock::take(&folder).map_err(|source| io_error("lock", &folder, source))?;
+                let entry = scan(&folder, entry, lock.is_some())?;
                 state.bytes += entry.bytes;
                 state.entries.insert(key, entry);
             }
@@ -144,15 +164,18 @@ impl Store {
             uses: RwLock::default(),
             touches: AtomicU64::new(1),
             grown: watch::channel(0).0,
+            tag: rand::random(),
+            claiming: Mutex::default(),
+            missed: Mutex::default(),
         }))
     }
 
     /// The rendition of `media` in its present state on `profile`.
     pub fn key_of(media: &Media, profile: &Profile) -> RenditionKey {
         let mut version = Fnv::default();
-        version.add(&media.size.to_le_bytes());
-        version.add(&media.modified.0.to_le_bytes());
-        RenditionKey { media: media.id, version: version.0, profile: profile.shape() }
+        version.write(&media.size.to_le_bytes());
+        version.write(&media.modified.0.to_le_bytes());
+        RenditionKey { media: media.id, version: version.finish(), profile: profile.shape() }
     }
 
     /// What is stored under `key`, or `None` when nothing is.
@@ -222,7 +245,7 @@ impl Store {
             })
         };
         trash.iter().for_each(|folder| remove_folder(folder));
-        Writer { store: Arc::clone(self), key: key.clone(), id, span: None }
+        Writer { store: Arc::clone(self), key: key.clone(), id, span: None, claim: None }
     }
 
     /// Removes every rendition of `media`; running jobs for it end.
@@ -305,7 +328,13 @@ impl Store {
         let entry = state.entries.remove(key)?;
         state.bytes = state.bytes.saturating_sub(entry.bytes);
         let folder = self.folder(key);
-        let trash = self.root.join(format!("trash-{}", entry.id));
+        // What another server makes is its to remove.
+        let _lock = match entry.lock.upgrade() {
+            Some(_) => None,
+            // reason: a folder that is not there needs no removing.
+            None => Some(MakerLock::take(&folder).ok().flatten()?),
+        };
+        let trash = self.root.join(format!("trash-{:08x}-{}", self.tag, entry.id));
         match fs::rename(&folder, &trash) {
             Ok(()) => Some(trash),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -320,6 +349,7 @@ impl Store {
     fn drop_gop(&self, key: &RenditionKey, bad: &GopEntry) {
         let mut state = self.state_mut();
         let Some(entry) = state.entries.get_mut(key) else { return };
+        entry.bad.push((bad.span, bad.offset));
         let gops = entry.index.gops.iter().filter(|gop| *gop != bad).copied().collect();
         entry.index =
             Arc::new(RenditionIndex { key: key.clone(), gops, end_frame: entry.notes.end_frame });
@@ -356,7 +386,12 @@ impl Store {
 
 impl Renditions for Store {
     fn index(&self, media: &Media, profile: &Profile) -> Option<Arc<RenditionIndex>> {
-        self.index_of(&Self::key_of(media, profile))
+        let key = Self::key_of(media, profile);
+        let index = self.index_of(&key);
+        if !index.as_ref().is_some_and(|index| index.is_complete()) {
+            self.miss(key);
+        }
+        index
     }
 
     fn stored(&self, key: &RenditionKey) -> Option<Arc<RenditionIndex>> {
@@ -369,7 +404,11 @@ impl Renditions for Store {
         let mut found = state.entries.iter().filter(|(key, entry)| {
             key.media == which && key.profile == shape && entry.index.is_complete()
         });
-        found.next().map(|(_, entry)| Arc::clone(&entry.index))
+        let found = found.next().map(|(_, entry)| Arc::clone(&entry.index));
+        if found.is_none() {
+            self.miss_slate(which, &shape);
+        }
+        found
     }
 
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
@@ -418,29 +457,14 @@ impl State {
             next_span: 0,
             writers: 0,
             touched: AtomicU64::new(0),
+            lock: shared::unlocked(),
+            bad: Vec::new(),
         }
     }
 }
 
 fn is_slate(media: MediaId) -> bool {
     media.0 < 0
-}
-
-/// FNV-1a, which is stable across versions of everything.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
 }
 
 #[cfg(test)]

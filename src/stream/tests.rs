@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::fake::{FakeConforming, FakeStore, Layout, media, read_label, timeline};
@@ -73,7 +74,7 @@ async fn a_segment_has_the_bytes_of_the_stream() {
     stream.extend(rig.read_for(&mut viewer, 4_000).await);
     let mut found = 0;
     for n in &listed {
-        let segment = rig.tuning.segment(CHANNEL, *n).await.unwrap();
+        let segment = rig.segment(*n).await;
         let report = check(&segment, rig.now() * 90);
         assert!(report.is_clean(), "{:?}", report.faults);
         found += usize::from(find(&stream, &segment));
@@ -81,7 +82,7 @@ async fn a_segment_has_the_bytes_of_the_stream() {
     // Those before the viewer came are not in its stream.
     assert_eq!(found, listed.len() - 5);
     assert_eq!(rig.tuning.counters().segments_made, listed.len() as u64);
-    rig.tuning.segment(CHANNEL, listed[0]).await.unwrap();
+    rig.segment(listed[0]).await;
     assert_eq!(rig.tuning.counters().segments_made, listed.len() as u64);
 }
 
@@ -94,8 +95,9 @@ async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
     let listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
     assert_eq!(listed.len(), 8);
     for n in listed {
-        let (one, two) = (rig.tuning.segment(CHANNEL, n), other.tuning.segment(CHANNEL, n));
-        assert_eq!(one.await.unwrap(), two.await.unwrap(), "segment {n}");
+        let name = rig.tuning.segment_name(CHANNEL, n);
+        assert_eq!(name, other.tuning.segment_name(CHANNEL, n));
+        assert_eq!(rig.segment(n).await, other.segment(n).await, "segment {n}");
     }
     assert_eq!(other.tuning.running(), []);
 }
@@ -300,8 +302,9 @@ async fn nobody_watches_what_is_not_on_air() {
     let rig = Rig::prepared();
     let unknown = rig.tuning.join(ChannelId(99), who("ts")).map(|_| ());
     assert_eq!(unknown, Err(JoinError::NotOnAir));
-    assert_eq!(rig.tuning.segment(ChannelId(99), 1).await, Err(SegmentError::NotOnAir));
-    let outside = rig.tuning.segment(CHANNEL, 1).await;
+    assert_eq!(rig.tuning.segment_name(ChannelId(99), 1), Err(SegmentError::NotOnAir));
+    let name = SegmentName { n: 1, print: 2 };
+    let outside = rig.tuning.segment(CHANNEL, name).await;
     assert!(matches!(outside, Err(SegmentError::Outside { .. })), "{outside:?}");
     let mut viewer = rig.join();
     rig.steering.withdraw(CHANNEL);
@@ -465,6 +468,12 @@ impl Rig {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
+    /// The bytes of segment `n`, whatever it is called.
+    async fn segment(&self, n: i64) -> Bytes {
+        let name = self.tuning.segment_name(CHANNEL, n).unwrap();
+        self.tuning.segment(CHANNEL, name).await.unwrap().bytes
+    }
+
     /// What a viewer gets within `ms`.
     async fn read_for(&self, viewer: &mut Viewer, ms: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -550,7 +559,7 @@ fn labels(stream: &[u8]) -> Vec<(char, i64, i64)> {
 /// The segment numbers in a playlist.
 fn numbers(playlist: &str) -> Vec<i64> {
     let names = playlist.lines().filter(|line| !line.starts_with('#'));
-    names.map(|name| name.strip_suffix(".ts").unwrap().parse().unwrap()).collect()
+    names.map(|name| name.strip_suffix(".ts").unwrap().parse::<SegmentName>().unwrap().n).collect()
 }
 
 /// Whether `part` is in `stream`, packet by packet.

@@ -9,6 +9,7 @@
 mod clients;
 mod demo;
 mod durable;
+mod hls;
 mod http;
 mod mixed;
 mod on_air;

@@ -1,10 +1,13 @@
 //! A job: run after run until no hole is left.
 
+use std::sync::Arc;
+
 use super::Conformer;
 use super::hole::{next_hole, stated_end};
 use super::run::{self, Means, RunEnd, Task};
 use crate::domain::ConformEnd;
 use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
+use crate::stream::store::StoreError;
 
 impl Conformer {
     /// Fills the holes of a rendition, one run after the other.
@@ -17,6 +20,13 @@ impl Conformer {
             // Anything else ffmpeg will say better.
             Ok(_) | Err(_) => {}
         }
+        // Held to the end, so that no other server makes the same; what it has made is known then.
+        let (shared, key) = (Arc::clone(store), task.key.clone());
+        let _claim = match tokio::task::spawn_blocking(move || shared.claim(&key)).await {
+            Ok(Ok(claim)) => claim,
+            Ok(Err(StoreError::MadeElsewhere)) | Err(_) => return ConformEnd::Cancelled,
+            Ok(Err(error)) => return ConformEnd::NotStored { reason: error.to_string() },
+        };
         let mut from = task.from_frame;
         loop {
             if task.cancel.is_cancelled() {

@@ -360,7 +360,7 @@ fn broken() -> RunEnd {
 
 fn not_stored(error: &StoreError) -> ConformEnd {
     let reason = match error {
-        StoreError::Forgotten => return ConformEnd::Cancelled,
+        StoreError::Forgotten | StoreError::MadeElsewhere => return ConformEnd::Cancelled,
         StoreError::Unwritable(_) => {
             return ConformEnd::Unusable { reason: error.to_string() };
         }

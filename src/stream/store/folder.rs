@@ -10,8 +10,8 @@ use super::{Entry, Notes, StoreError, record};
 use crate::domain::MediaId;
 use crate::stream::rendition::{GopEntry, RenditionIndex};
 
-/// Reads the record headers of all spans of a folder; cuts torn tails.
-pub(super) fn scan(folder: &Path, mut entry: Entry) -> Result<Entry, StoreError> {
+/// Reads the record headers of all spans of a folder; cuts torn tails with `cut`.
+pub(super) fn scan(folder: &Path, mut entry: Entry, cut: bool) -> Result<Entry, StoreError> {
     let mut index = RenditionIndex {
         key: entry.index.key.clone(),
         gops: Arc::from([]),
@@ -21,11 +21,12 @@ pub(super) fn scan(folder: &Path, mut entry: Entry) -> Result<Entry, StoreError>
     for path in files(folder)? {
         let Some(number) = parse_span_name(&file_name(&path)) else { continue };
         entry.next_span = entry.next_span.max(number + 1);
-        match scan_span(&path, number, &mut gops) {
+        match scan_span(&path, number, cut, &mut gops) {
             Ok(length) => entry.bytes += length,
             Err(error) => tracing::warn!(%error, "could not read {}", path.display()),
         }
     }
+    gops.retain(|gop| !entry.bad.contains(&(gop.span, gop.offset)));
     gops.sort_by_key(|gop: &GopEntry| (gop.first_frame, gop.span));
     let mut end = i64::MIN;
     gops.retain(|gop| {
@@ -40,9 +41,15 @@ pub(super) fn scan(folder: &Path, mut entry: Entry) -> Result<Entry, StoreError>
     Ok(entry)
 }
 
-/// Reads the headers of one span and cuts what does not parse; gives the length that is left.
-pub(super) fn scan_span(path: &Path, span: u32, gops: &mut Vec<GopEntry>) -> io::Result<u64> {
-    let file = File::options().read(true).write(true).open(path)?;
+/// Reads the headers of one span and cuts what does not parse with `cut`; gives the length of what
+/// parses.
+pub(super) fn scan_span(
+    path: &Path,
+    span: u32,
+    cut: bool,
+    gops: &mut Vec<GopEntry>,
+) -> io::Result<u64> {
+    let file = File::options().read(true).write(cut).open(path)?;
     let length = file.metadata()?.len();
     let mut offset = 0;
     let mut bytes = [0; record::HEADER];
@@ -64,12 +71,13 @@ pub(super) fn scan_span(path: &Path, span: u32, gops: &mut Vec<GopEntry>) -> io:
         });
         offset = end;
     }
-    if offset < length {
+    if offset < length && cut {
         tracing::info!("cut {} bytes off the torn end of {}", length - offset, path.display());
         file.set_len(offset)?;
     }
     Ok(offset)
 }
+
 pub(super) fn span_path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("{number:05}.span"))
 }

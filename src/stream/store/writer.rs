@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::folder::{io_error, span_path};
 use super::record::{self, NewGop, Unwritable};
-use super::{Store, StoreError};
+use super::{Claim, Store, StoreError};
 use crate::stream::rendition::{Gop, GopEntry, RenditionIndex, RenditionKey};
 
 /// What became of a group handed to [`Writer::append`].
@@ -26,6 +26,7 @@ pub struct Writer {
     pub(super) key: RenditionKey,
     pub(super) id: u64,
     pub(super) span: Option<Span>,
+    pub(super) claim: Option<Claim>,
 }
 
 /// A span file being written.
@@ -41,9 +42,12 @@ impl Writer {
     /// Stores a group; one that reaches into stored frames is cut there.
     ///
     /// # Errors
-    /// When there is no room, the disk fails, or the rendition was removed meanwhile. What was
-    /// stored before stays whole.
+    /// When there is no room, the disk fails, the rendition was removed meanwhile, or another server
+    /// makes it. What was stored before stays whole.
     pub fn append(&mut self, new: &NewGop) -> Result<Appended, StoreError> {
+        if self.claim.is_none() {
+            self.claim = Some(self.store.claim(&self.key)?);
+        }
         let cut;
         let new = match self.bound(new.first_frame)? {
             Bound::Known => return Ok(Appended::Known),

@@ -33,7 +33,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 pub struct App {
     server: Server,
     /// Everything the server keeps; goes with it.
-    _folder: TempDir,
+    folder: TempDir,
     pub base: String,
     http: reqwest::Client,
     clock: SharedClock,
@@ -58,7 +58,15 @@ impl App {
 
     /// A server with these library folders and a changed configuration.
     pub async fn with(libraries: &[PathBuf], change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), libraries, change).await
+    }
+
+    /// A server on what is in `folder`, if anything is.
+    pub async fn on(
+        folder: TempDir,
+        libraries: &[PathBuf],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::default();
         // One taken port must not decide about tests that run side by side.
         config.hdhomerun.udp_port = 0;
@@ -74,7 +82,42 @@ impl App {
         };
         let server = Server::start(options).await.unwrap();
         let base = format!("http://{}", server.addr());
-        Self { server, _folder: folder, base, http: reqwest::Client::new(), clock }
+        Self { server, folder, base, http: reqwest::Client::new(), clock }
+    }
+
+    /// Another server on a copy of this one's database, which shares its cache.
+    pub async fn twin(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let database = rusqlite::Connection::open(self.data().join("exstreamtv.db")).unwrap();
+        let copy = data.join("exstreamtv.db");
+        database.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        let head = "audit-head";
+        // reason: there is none before something was audited.
+        std::fs::copy(self.data().join(head), data.join(head)).ok();
+        self.sharing(folder).await
+    }
+
+    /// Stops this server and starts another one on its folder, which shares the cache of `other`.
+    pub async fn restarted(self, other: &Self) -> Self {
+        assert_eq!(self.server.stop().await, 0, "tasks that did not end");
+        other.sharing(self.folder).await
+    }
+
+    async fn sharing(&self, folder: TempDir) -> Self {
+        let cache = self.data().join("cache");
+        let app = Self::on(folder, &[], |config| {
+            config.streaming.cache_directory = Some(cache);
+        })
+        .await;
+        app.until_lineup().await;
+        app
+    }
+
+    /// Where the server keeps everything.
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// The server of the demo library that tests share when they only watch.

@@ -1,0 +1,145 @@
+//! HLS as players and caches meet it: the same bytes under the same names, from every server.
+
+use exstreamtv::domain::Channel;
+use reqwest::{Method, StatusCode};
+
+use crate::support::app::{App, run};
+use crate::support::picture::judge;
+
+#[test]
+fn two_servers_with_one_store_and_a_restarted_one_give_the_same_segments() {
+    run(async {
+        let one = App::prepared_demo().await;
+        let channels = one.channels().await;
+        let before = listed(one, &channels).await;
+        let two = one.twin().await;
+        let beside = listed(&two, &channels).await;
+        let shared = check_same(one, &before, &two, &beside).await;
+        assert!(shared > 5 * channels.len(), "{shared} segments in common");
+        let again = two.restarted(one).await;
+        let after = listed(&again, &channels).await;
+        let shared = check_same(one, &listed(one, &channels).await, &again, &after).await;
+        assert!(shared > 5 * channels.len(), "{shared} segments in common after a restart");
+        // What was listed before is still to be had, also from the other server.
+        for (channel, name) in &before[..3] {
+            let old = bytes(&again, channel, name).await;
+            assert_eq!(old, bytes(one, channel, name).await, "{name}");
+        }
+        again.stop().await;
+    });
+}
+
+#[test]
+fn a_segment_is_made_to_be_cached() {
+    run(async {
+        let app = App::prepared_demo().await;
+        let channel = app.channel("Everything").await;
+        let (_, name) = listed(app, std::slice::from_ref(&channel)).await.remove(0);
+        let path = format!("/iptv/hls/{}/{name}", channel.number);
+        let whole = app.viewer().get(&path).await;
+        let header = |answer: &reqwest::Response, name: &str| {
+            answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(whole.status(), StatusCode::OK);
+        let caching = header(&whole, "cache-control").unwrap();
+        assert_eq!(caching, "public, max-age=31536000, immutable");
+        assert_eq!(header(&whole, "access-control-allow-origin").as_deref(), Some("*"));
+        assert_eq!(header(&whole, "x-accel-buffering"), None, "or a proxy would not keep it");
+        let tag = header(&whole, "etag").unwrap();
+        let length: usize = header(&whole, "content-length").unwrap().parse().unwrap();
+        let whole = whole.bytes().await.unwrap();
+        assert_eq!(whole.len(), length);
+        assert!(judge(&whole, app.now_ms()).is_clean());
+
+        let get = |name: &'static str, value: String| {
+            app.viewer().request(Method::GET, &path).header(name, value).send()
+        };
+        let known = get("if-none-match", tag).await.unwrap();
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+        let part = get("range", "bytes=188-375".to_owned()).await.unwrap();
+        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+        assert_eq!(header(&part, "content-range"), Some(format!("bytes 188-375/{length}")));
+        assert_eq!(part.bytes().await.unwrap(), whole.slice(188..376));
+        let beyond = get("range", format!("bytes={length}-")).await.unwrap();
+        assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+
+        let head = app.viewer().request(Method::HEAD, &path).send().await.unwrap();
+        assert_eq!(
+            (head.status(), header(&head, "content-type")),
+            (StatusCode::OK, Some("video/mp2t".into()))
+        );
+        let ask = app.viewer().request(Method::OPTIONS, &path).send().await.unwrap();
+        assert_eq!(ask.status(), StatusCode::OK);
+        assert!(header(&ask, "access-control-allow-headers").unwrap().contains("Range"));
+
+        // A number alone, and a name that is out of date, lead to the present one.
+        let (n, _) = name.split_once('-').unwrap();
+        for other in [format!("{n}.ts"), format!("{n}-0123456789abcdef.ts")] {
+            let found = app.viewer().get(&format!("/iptv/hls/{}/{other}", channel.number)).await;
+            assert_eq!(found.url().path(), path, "{other}");
+            assert_eq!(found.bytes().await.unwrap(), whole);
+        }
+    });
+}
+
+#[test]
+fn a_playlist_is_good_for_a_second_and_known_again() {
+    run(async {
+        let app = App::prepared_demo().await;
+        let number = app.channel("Everything").await.number;
+        let path = format!("/iptv/hls/{number}/live.m3u8");
+        // It may change between two requests.
+        for _ in 0..5 {
+            let first = app.viewer().get(&path).await;
+            assert_eq!(first.headers()["cache-control"], "public, max-age=1");
+            assert_eq!(first.headers()["content-type"], "application/vnd.apple.mpegurl");
+            let again = app.viewer().request(Method::GET, &path);
+            let again = again.header("if-none-match", &first.headers()["etag"]);
+            if again.send().await.unwrap().status() == StatusCode::NOT_MODIFIED {
+                return;
+            }
+        }
+        panic!("the playlist was never known again");
+    });
+}
+
+/// The segments that the playlists of `channels` name, with their channel's number.
+async fn listed(app: &App, channels: &[Channel]) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for channel in channels {
+        let number = channel.number.to_string();
+        let playlist = app.viewer().text(&format!("/iptv/channel/{number}.m3u8")).await;
+        let names = playlist.lines().filter(|line| !line.starts_with('#'));
+        let names = names.map(|line| line.rsplit('/').next().unwrap().to_owned());
+        all.extend(names.map(|name| (number.clone(), name)));
+    }
+    assert!(!all.is_empty());
+    all
+}
+
+/// Fetches what both list, and gives how many segments that were.
+async fn check_same(
+    one: &App,
+    its: &[(String, String)],
+    two: &App,
+    theirs: &[(String, String)],
+) -> usize {
+    let number = |name: &str| name.split('-').next().unwrap().to_owned();
+    let mut shared = 0;
+    for (channel, name) in its {
+        let same = theirs.iter().find(|(c, n)| c == channel && number(n) == number(name));
+        let Some((_, other)) = same else { continue };
+        assert_eq!(name, other, "channel {channel}");
+        assert_eq!(bytes(one, channel, name).await, bytes(two, channel, name).await, "{name}");
+        shared += 1;
+    }
+    shared
+}
+
+async fn bytes(app: &App, channel: &str, name: &str) -> bytes::Bytes {
+    let path = format!("/iptv/hls/{channel}/{name}");
+    let answer = app.viewer().get(&path).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    assert_eq!(answer.url().path(), path, "no other name");
+    answer.bytes().await.unwrap()
+}
