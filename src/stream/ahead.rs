@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-pub use self::choose::{Job, Line, next_job, next_uses};
+pub use self::choose::{Job, Line, next_job, next_uses, now_and_next};
 use super::OnAir;
 use super::conform::Conformer;
+use super::direct::{Offer, Shelf};
 use super::slate::Cards;
 use super::store::Store;
 use crate::domain::{ChannelId, ConformEnd, Media, Profile, UtcMillis};
@@ -30,6 +31,10 @@ use crate::foundation::stop::Stop;
 const LOOK: Duration = Duration::from_secs(5);
 /// Time before the next try when the machine or the disk had no room.
 const NO_ROOM: Duration = Duration::from_secs(60);
+/// How long is waited for one file to be opened.
+const SLOW_OPEN: Duration = Duration::from_secs(2);
+/// Files compared between two looks.
+const VERIFIED: usize = 4;
 /// How far next uses are looked up for eviction.
 const USES_MS: i64 = 24 * 3_600_000;
 
@@ -38,6 +43,8 @@ const USES_MS: i64 = 24 * 3_600_000;
 pub struct Means {
     /// Who makes renditions.
     pub conformer: Arc<Conformer>,
+    /// Who reads media that conforms already.
+    pub shelf: Arc<Shelf>,
     /// Where they are kept.
     pub store: Arc<Store>,
     /// The pictures of the slates.
@@ -97,6 +104,8 @@ impl Ahead {
             let plans = look();
             self.tell_uses(&plans);
             self.make_slates(&plans, &mut without_slates).await;
+            self.open_next(&plans).await;
+            self.verify_some(&plans).await;
             if self.means.conformer.is_busy() {
                 self.wait(Duration::from_secs(1)).await;
                 continue;
@@ -105,6 +114,10 @@ impl Ahead {
                 self.wait(LOOK).await;
                 continue;
             };
+            if self.means.shelf.offer(&job.media, &job.profile) == Offer::Unknown {
+                self.open(&job.media, &job.profile).await;
+                continue;
+            }
             if !self.has_room(&job).await {
                 self.wait(NO_ROOM).await;
                 continue;
@@ -156,12 +169,51 @@ impl Ahead {
         }
     }
 
+    /// Opens what is on air now and next on every channel, as far as it can be read in process.
+    async fn open_next(&self, plans: &Plans) {
+        let now = UtcMillis(self.means.clock.now_ms());
+        for line in lines(plans) {
+            for media in now_and_next(&line, now) {
+                if self.means.shelf.offer(media, line.profile) == Offer::Unknown {
+                    self.open(media, line.profile).await;
+                }
+            }
+        }
+    }
+
+    /// Compares some of what is read in process with what ffmpeg makes of it.
+    async fn verify_some(&self, plans: &Plans) {
+        let Means { shelf, conformer, .. } = &self.means;
+        let now = UtcMillis(self.means.clock.now_ms());
+        let mut unchecked = Vec::new();
+        for line in lines(plans) {
+            let fresh = now_and_next(&line, now)
+                .filter(|media| shelf.is_unchecked(media, line.profile))
+                .map(|media| (Arc::clone(media), line.profile.clone()));
+            unchecked.extend(fresh);
+        }
+        for (media, profile) in unchecked.iter().take(VERIFIED) {
+            if !conformer.is_busy() {
+                shelf.verify(conformer, media, profile).await;
+            }
+        }
+    }
+
+    /// Opens one file; a disk that takes long is left to itself, and the answer comes later.
+    async fn open(&self, media: &Arc<Media>, profile: &Profile) {
+        let opening = self.means.shelf.prepare(media, profile);
+        if tokio::time::timeout(SLOW_OPEN, opening).await.is_err() {
+            tracing::debug!(media.id = %media.id, "media {} opens slowly", media.id);
+        }
+    }
+
     fn choose(&self, plans: &Plans) -> Option<Job> {
-        let conformer = &self.means.conformer;
+        let Means { conformer, shelf, .. } = &self.means;
         let needs = |media: &Media, profile: &Profile| {
             !conformer.is_made(media, profile)
                 && !conformer.failed_ahead(media, profile)
                 && !self.means.store.is_made_elsewhere(&Store::key_of(media, profile))
+                && shelf.offer(media, profile) != Offer::Opening
         };
         let now = UtcMillis(self.means.clock.now_ms());
         next_job(now, self.means.horizon_ms, &lines(plans), &needs)
@@ -169,7 +221,9 @@ impl Ahead {
 
     fn tell_uses(&self, plans: &Plans) {
         let now = UtcMillis(self.means.clock.now_ms());
-        self.means.store.publish_uses(next_uses(now, USES_MS, &lines(plans)));
+        let uses = next_uses(now, USES_MS, &lines(plans));
+        self.means.shelf.keep(&uses);
+        self.means.store.publish_uses(uses);
     }
 
     /// Makes the slates that are missing; a profile whose slates fail is tried again later.

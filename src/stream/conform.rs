@@ -12,7 +12,9 @@
 mod grid;
 mod hole;
 mod job;
+pub(in crate::stream) mod rules;
 mod run;
+mod sample;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -25,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::hole::{next_hole, stated_end};
 use self::run::{Means, Progress, Task};
+pub(in crate::stream) use self::sample::Uncopied;
+use super::direct::{Offer, Shelf};
 use super::ffmpeg::Effort;
 use super::pool::Pool;
 use super::rendition::{Conforming, RenditionKey};
@@ -86,6 +90,7 @@ struct Job {
 impl Conformer {
     /// A conformer that writes to `store`; needs a tokio runtime from the first job on.
     pub fn start(
+        shelf: Arc<Shelf>,
         store: Arc<Store>,
         pool: Arc<Pool>,
         clock: SharedClock,
@@ -96,7 +101,7 @@ impl Conformer {
         let Settings { ffmpeg, still } = settings;
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            means: Means { store, pool, clock, facts, ffmpeg, still },
+            means: Means { shelf, store, pool, clock, facts, ffmpeg, still },
             stop: stop.clone(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             state: Mutex::default(),
@@ -137,6 +142,9 @@ impl Conformer {
 
     /// Whether nothing worth mentioning is missing of a rendition.
     pub fn is_made(&self, media: &Media, profile: &Profile) -> bool {
+        if self.means.shelf.offer(media, profile) == Offer::Ready {
+            return true;
+        }
         let index = self.means.store.index_of(&Store::key_of(media, profile));
         let end = index.as_ref().and_then(|index| index.end_frame);
         index.is_some() && next_hole(index.as_deref(), 0, end).is_none()
@@ -170,6 +178,7 @@ impl Conformer {
             state.failed.retain(|(_, key)| key.media != media);
             state.failed_ahead.retain(|key| key.media != media);
         }
+        self.means.shelf.forget(media);
         self.means.store.forget(media);
     }
 
@@ -315,6 +324,14 @@ enum Audience {
 
 impl Conforming for Conformer {
     fn want(&self, channel: ChannelId, media: &Arc<Media>, profile: &Profile, from_frame: i64) {
+        match self.means.shelf.want(media, profile) {
+            // What is read in process, or will be in a moment, needs no ffmpeg.
+            Offer::Ready | Offer::Opening | Offer::Unknown => {
+                self.state().detach(channel);
+                return;
+            }
+            Offer::Unfit(_) => {}
+        }
         let key = Store::key_of(media, profile);
         let mut state = self.state();
         if state.failed.contains(&(channel, key.clone())) {

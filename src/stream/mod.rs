@@ -12,6 +12,7 @@ mod channel;
 pub mod compose;
 pub mod conform;
 mod core;
+pub mod direct;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;
@@ -39,6 +40,7 @@ use tokio::sync::mpsc;
 
 use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
+use self::direct::Shelf;
 pub use self::hls::SegmentName;
 pub use self::outputprobe::{OutputProbe, ProbeError};
 pub use self::segments::Segment;
@@ -198,8 +200,10 @@ pub fn start(
 ) -> Result<(Tuning, Steering), StartError> {
     let store = Store::open(&settings.cache_dir.join("renditions"), settings.cache_bytes)?;
     store.watch_others(stop);
+    let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), stop);
     let cards = slate::Cards::install(&settings.cache_dir.join("cards"))?;
     let conformer = Conformer::start(
+        Arc::clone(&shelf),
         Arc::clone(&store),
         Arc::clone(&pool),
         Arc::clone(&clock),
@@ -209,7 +213,8 @@ pub fn start(
     );
     let means = ahead::Means {
         conformer: Arc::clone(&conformer),
-        store: Arc::clone(&store),
+        shelf: Arc::clone(&shelf),
+        store,
         cards,
         clock: Arc::clone(&clock),
         horizon_ms: settings.ahead_ms,
@@ -217,7 +222,7 @@ pub fn start(
     let nudge = ahead::Nudge::default();
     let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone() };
     let parts =
-        Parts { renditions: store, conforming: conformer, processes: pool, making: Some(making) };
+        Parts { renditions: shelf, conforming: conformer, processes: pool, making: Some(making) };
     let (tuning, steering) = Core::assemble(settings, clock, stop, facts, parts);
     let core = Arc::downgrade(&tuning.core);
     ahead::start(means, stop, nudge, move || {

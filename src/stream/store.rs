@@ -86,6 +86,12 @@ pub struct Notes {
     pub copy_barred: Option<String>,
     /// How far copied pictures lie behind the grid, in ticks; the same in every run.
     pub phase: Option<i64>,
+    /// Why the file must not be read in process, once that was found out.
+    #[serde(default)]
+    pub direct_barred: Option<String>,
+    /// Whether it was compared with ffmpeg's copy and is the same.
+    #[serde(default)]
+    pub direct_checked: bool,
 }
 
 /// The store; see the module.
@@ -371,7 +377,7 @@ impl Store {
         self.root.join(&key.profile).join(format!("{}.{:016x}", key.media, key.version))
     }
 
-    fn wake(&self) {
+    pub(in crate::stream) fn wake(&self) {
         self.grown.send_modify(|count| *count += 1);
     }
 

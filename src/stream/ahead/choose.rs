@@ -89,12 +89,20 @@ pub fn next_uses(
     uses
 }
 
+/// What is on air on a channel at `now`, and what comes after it.
+pub fn now_and_next<'a>(
+    line: &Line<'a>,
+    now: UtcMillis,
+) -> impl Iterator<Item = &'a Arc<Media>> + use<'a> {
+    upcoming(line, now, i64::MAX / 2).map(|(_, media)| media).take(2)
+}
+
 /// The media on air from now until the horizon, each with the time it begins, not before now.
 fn upcoming<'a>(
     line: &Line<'a>,
     now: UtcMillis,
     horizon_ms: i64,
-) -> impl Iterator<Item = (UtcMillis, &'a Arc<Media>)> {
+) -> impl Iterator<Item = (UtcMillis, &'a Arc<Media>)> + use<'a> {
     let slots = line.timeline.slots();
     let first = slots.partition_point(|slot| slot.stop <= now);
     let end = now.plus_ms(horizon_ms);

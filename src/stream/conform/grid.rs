@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::hole::SHORT;
+use super::rules::{self, Misfit, PictureGrid};
 use crate::domain::Profile;
 use crate::mpegts::demux::{Kind, Sample};
 use crate::mpegts::{adts, h264};
@@ -25,35 +25,6 @@ use crate::stream::store::NewGop;
 /// How far the picture may run ahead of the sound before a group goes without the rest of it.
 const PATIENCE_TICKS: i64 = 2 * 90_000;
 
-/// A grid of sound this close to whole frames of media time is moved onto them (two milliseconds).
-const SNAP_TICKS: i64 = 180;
-
-/// Why access units do not make a rendition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Misfit {
-    /// No key frame that decoding can begin with came within the longest group.
-    #[error("its key frames are too far apart or cannot be started from")]
-    LongGroup,
-    /// A picture refers across a key frame.
-    #[error("its groups of pictures are not closed")]
-    OpenGroup,
-    /// A picture lies between two frames of the grid.
-    #[error("its pictures are not evenly spaced")]
-    OffGrid,
-    /// Pictures are missing, or there are two for one frame.
-    #[error("pictures are missing or doubled")]
-    Missing,
-    /// A picture is decoded later than the profile allows for.
-    #[error("its pictures are reordered too deeply")]
-    Reordered,
-    /// Size or coding change on the way.
-    #[error("its parameters change on the way")]
-    Changed,
-    /// A key frame comes without the parameters to decode it.
-    #[error("a key frame lacks its parameter sets")]
-    NoParameters,
-}
-
 /// Makes groups of the access units of one run.
 #[derive(Debug)]
 pub(super) struct Assembler {
@@ -63,8 +34,9 @@ pub(super) struct Assembler {
     /// Whether the times of the sound still have the phase in them: ffmpeg takes it off only
     /// where it encodes both.
     sound_raw: bool,
-    /// How far copied pictures lie behind the grid.
-    phase: Option<i64>,
+    /// What is taken off the sound where pictures are encoded.
+    sound_phase: Option<i64>,
+    grid: PictureGrid,
     /// Sound that came before the phase was known.
     early: Vec<Sample>,
     longest: usize,
@@ -87,8 +59,6 @@ struct Open {
 impl Assembler {
     /// For one run; `phase` is what an earlier copying run found.
     pub(super) fn new(profile: &Profile, treatment: &Treatment, phase: Option<i64>) -> Self {
-        let ticks = Profile::MAX_GOP_MS * 90;
-        let longest = profile.rate.frame_at_or_before(ticks) + 1;
         let copied = treatment.video == VideoTreatment::Copy;
         let sound_copied = matches!(treatment.audio, AudioTreatment::Copy { .. });
         Self {
@@ -96,9 +66,11 @@ impl Assembler {
             copied,
             has_audio: treatment.audio != AudioTreatment::Silence,
             sound_raw: copied || sound_copied,
-            phase: if copied { phase } else { Some(phase.unwrap_or(0)) },
+            // Encoded pictures lie on the grid; only the sound may have the phase in it.
+            grid: PictureGrid::new(profile, if copied { phase } else { Some(0) }),
+            sound_phase: if copied { None } else { Some(phase.unwrap_or(0)) },
             early: Vec::new(),
-            longest: usize::try_from(longest).unwrap_or(usize::MAX),
+            longest: rules::longest_group(profile),
             parameters: None,
             open: None,
             waiting: VecDeque::new(),
@@ -110,7 +82,7 @@ impl Assembler {
 
     /// How far pictures lie behind the grid; known from the first one on.
     pub(super) fn phase(&self) -> Option<i64> {
-        self.phase
+        self.sound_phase.or(self.grid.phase())
     }
 
     /// Takes an access unit and gives the groups that are complete now.
@@ -145,7 +117,7 @@ impl Assembler {
 
     /// Lays sound on its grid as soon as the phase is known.
     fn hear(&mut self) {
-        let Some(phase) = self.phase else { return };
+        let Some(phase) = self.phase() else { return };
         let phase = if self.sound_raw { phase } else { 0 };
         for sample in self.early.drain(..) {
             if adts::is_profile_frame(&sample.data) {
@@ -162,7 +134,7 @@ impl Assembler {
             return if self.skipped > self.longest { Err(Misfit::LongGroup) } else { Ok(()) };
         }
         self.video_dts = self.video_dts.max(sample.dts - ORIGIN_TICKS);
-        let frame = self.frame_of(sample.pts - ORIGIN_TICKS)?;
+        let frame = self.grid.frame_of(sample.pts - ORIGIN_TICKS)?;
         if key {
             self.check_parameters(&sample.data)?;
             if let Some(open) = self.open.take() {
@@ -171,55 +143,20 @@ impl Assembler {
             self.open = Some(Open { first: frame, pictures: Vec::new() });
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let decoded = i64::try_from(open.pictures.len()).unwrap_or(i64::MAX);
-        if frame < open.first {
-            return Err(Misfit::OpenGroup);
-        }
-        if frame - (open.first + decoded) < -self.profile.reorder_frames() {
-            return Err(Misfit::Reordered);
-        }
+        rules::check_order(&self.profile, open.first, open.pictures.len(), frame)?;
         open.pictures.push(VideoUnit { frame, data: sample.data });
         if open.pictures.len() > self.longest { Err(Misfit::LongGroup) } else { Ok(()) }
-    }
-
-    /// The frame of the grid that a picture at `tick` is.
-    fn frame_of(&mut self, tick: i64) -> Result<i64, Misfit> {
-        let rate = self.profile.rate;
-        let nearest = |tick: i64| {
-            let before = rate.frame_at_or_before(tick);
-            let (low, high) = (rate.tick_of(before), rate.tick_of(before + 1));
-            if tick - low <= high - tick { before } else { before + 1 }
-        };
-        let phase = match self.phase {
-            Some(_) if !self.copied => 0,
-            Some(phase) => phase,
-            None => {
-                // A first picture that is late by less than the eye sees makes the file begin
-                // with it, rather than with a hold.
-                let frame = nearest(tick);
-                let frame = if (0..SHORT).contains(&frame) { 0 } else { frame };
-                *self.phase.insert(tick - rate.tick_of(frame))
-            }
-        };
-        let frame = nearest(tick - phase);
-        let off = (tick - phase - rate.tick_of(frame)).abs();
-        if off * 4 > rate.tick_of(1) { Err(Misfit::OffGrid) } else { Ok(frame) }
     }
 
     fn check_parameters(&mut self, key: &Bytes) -> Result<(), Misfit> {
         if !h264::has_parameter_sets(key) {
             return Err(Misfit::NoParameters);
         }
-        let sps: Vec<Bytes> = h264::nal_units(key)
-            .filter(|nal| h264::nal_type(nal) == Some(h264::NAL_SPS))
-            .map(Bytes::copy_from_slice)
-            .collect();
-        let mut distinct: Vec<Bytes> = Vec::new();
-        for set in sps {
-            if !distinct.contains(&set) {
-                distinct.push(set);
-            }
-        }
+        let distinct = rules::distinct(
+            h264::nal_units(key)
+                .filter(|nal| h264::nal_type(nal) == Some(h264::NAL_SPS))
+                .map(Bytes::copy_from_slice),
+        );
         match &self.parameters {
             Some(known) if *known != distinct => Err(Misfit::Changed),
             Some(_) => Ok(()),
@@ -233,19 +170,7 @@ impl Assembler {
     /// Checks a group whose end is known and lets it wait for its sound.
     fn close(&mut self, open: Open, end: i64) -> Result<(), Misfit> {
         let mut shown: Vec<i64> = open.pictures.iter().map(|unit| unit.frame).collect();
-        shown.sort_unstable();
-        if shown.last().is_some_and(|last| *last >= end) {
-            return Err(Misfit::OpenGroup);
-        }
-        let gapless = shown.iter().zip(open.first..end).all(|(frame, expected)| *frame == expected);
-        let count = i64::try_from(shown.len()).unwrap_or(i64::MAX);
-        if !gapless || count != end - open.first {
-            // An encoder that leaves a picture out leaves a hold; a source may hide worse.
-            let doubled = shown.windows(2).any(|pair| pair[0] == pair[1]);
-            if self.copied || doubled {
-                return Err(Misfit::Missing);
-            }
-        }
+        rules::check_group(open.first, &mut shown, end, !self.copied)?;
         self.waiting.push_back((open, end));
         Ok(())
     }
@@ -286,11 +211,7 @@ struct Sound {
 impl Sound {
     fn push(&mut self, tick: i64, data: Bytes) {
         const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
-        let origin = *self.origin.get_or_insert_with(|| {
-            // A container that rounds to milliseconds must not put two runs on two grids.
-            let snapped = (tick + STEP / 2).div_euclid(STEP) * STEP;
-            if (snapped - tick).abs() <= SNAP_TICKS { snapped } else { tick }
-        });
+        let origin = *self.origin.get_or_insert_with(|| rules::sound_origin(tick));
         let off = tick - (origin + self.next * STEP);
         // One and a half frames of tolerance, so that jitter does not flip-flop.
         let index = if off.abs() * 2 <= STEP * 3 {

@@ -4,7 +4,7 @@ use crate::domain::{Media, Profile};
 use crate::stream::rendition::RenditionIndex;
 
 /// Holes of up to this many frames are shown as a hold of the picture before; nobody fills them.
-pub(super) const SHORT: i64 = 3;
+pub(super) const SHORT: i64 = super::rules::LATE_START;
 
 /// Missing frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

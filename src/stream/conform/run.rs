@@ -11,12 +11,14 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::grid::{Assembler, Misfit};
+use super::grid::Assembler;
 use super::hole::{Hole, SHORT};
+use super::rules::Misfit;
 use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
+use crate::stream::direct::Shelf;
 use crate::stream::ffmpeg::{Effort, Run, Treatment, VideoTreatment};
 use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
@@ -30,6 +32,7 @@ const READ: usize = 256 * 1024;
 /// What a run needs of the server.
 #[derive(Debug, Clone)]
 pub(super) struct Means {
+    pub(super) shelf: Arc<Shelf>,
     pub(super) store: Arc<Store>,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: SharedClock,

@@ -117,6 +117,7 @@ fn silent(mut media: Media) -> Media {
 }
 
 struct Rig {
+    shelf: Arc<Shelf>,
     store: Arc<Store>,
     conformer: Arc<Conformer>,
     facts: mpsc::Receiver<Fact>,
@@ -138,10 +139,14 @@ impl Rig {
         let (sender, facts) = mpsc::channel(1_000);
         let still = folder.path().join("still.png");
         let settings = Settings { ffmpeg: "ffmpeg".into(), still: still.clone() };
+        let clock: SharedClock = SystemClock::start();
+        // These media state another size than their files have, so nothing is read in process.
+        let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), &stop);
         let conformer = Conformer::start(
+            Arc::clone(&shelf),
             Arc::clone(&store),
             pool,
-            SystemClock::start(),
+            clock,
             &stop,
             sender,
             settings,
@@ -155,7 +160,7 @@ impl Rig {
             "1",
             still.to_str().unwrap(),
         ]);
-        Self { store, conformer, facts, stop, _folder: folder }
+        Self { shelf, store, conformer, facts, stop, _folder: folder }
     }
 
     /// Conforms all of `media` and gives how it ended.
@@ -417,6 +422,8 @@ async fn a_live_job_begins_at_the_wanted_frame_and_meets_what_is_stored() {
             media.probe.as_mut().unwrap().audio[0].codec = "ac3".to_owned();
         }
         let media = Arc::new(media);
+        let offer = rig.shelf.prepare(&media, &p).await;
+        assert!(matches!(offer, Offer::Unfit(_)), "{offer:?}");
         rig.conformer.want(ChannelId(7), &media, &p, 63);
         assert!(rig.conformer.job(ChannelId(7)).is_some());
         let (job, end) = rig.ended().await;
@@ -554,6 +561,7 @@ async fn work_ahead_makes_what_is_on_air_next() {
     });
     let means = ahead::Means {
         conformer: Arc::clone(&rig.conformer),
+        shelf: Arc::clone(&rig.shelf),
         store: Arc::clone(&rig.store),
         cards: Cards::install(folder.path()).unwrap(),
         clock,

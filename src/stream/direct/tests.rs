@@ -1,0 +1,253 @@
+//! Reading in process against the real ffmpeg: the same access units, whatever made the file; and
+//! against files that lie, change, hang or vanish.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use super::*;
+use crate::domain::{AudioStream, FrameRate, Probe, VideoStream};
+use crate::foundation::clock::SystemClock;
+use crate::stream::conform::{self, Conformer};
+use crate::stream::pool::{Limits, Pool};
+
+fn clips() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
+}
+
+#[expect(clippy::disallowed_methods, reason = "makes and reads test material")]
+fn run(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Makes a clip of `seconds` at 25 frames a second, once, with `args` for the encoders.
+fn clip(name: &str, seconds: u32, args: &str) -> PathBuf {
+    let path = clips().join(name);
+    let video = format!("testsrc2=s=320x180:r=25:d={seconds}");
+    let sound = format!("sine=f=440:d={seconds}:r=48000,aformat=channel_layouts=stereo");
+    let mut all = vec!["-v", "error", "-y", "-f", "lavfi", "-i", &video];
+    all.extend(["-f", "lavfi", "-i", &sound, "-pix_fmt", "yuv420p"]);
+    all.extend("-c:v libx264 -preset veryfast -g 50 -sc_threshold 0 -c:a aac".split(' '));
+    all.extend(args.split_whitespace());
+    all.push(path.to_str().unwrap());
+    run("ffmpeg", &all);
+    path
+}
+
+/// Copies a clip with `args`.
+fn remux(from: &Path, name: &str, before: &str, args: &str) -> PathBuf {
+    let path = clips().join(name);
+    let mut all = vec!["-v", "error", "-y"];
+    all.extend(before.split_whitespace());
+    all.extend(["-i", from.to_str().unwrap()]);
+    all.extend(args.split_whitespace());
+    all.push(path.to_str().unwrap());
+    run("ffmpeg", &all);
+    path
+}
+
+fn profile() -> Profile {
+    let plain = Profile::named("360p25").unwrap();
+    Profile { name: "test25".to_owned(), width: 320, height: 180, ..plain }
+}
+
+/// Media as a scan stores it: a conforming source of 25 frames a second.
+fn media(path: &Path) -> Arc<Media> {
+    let text = path.to_str().unwrap();
+    let start = run(
+        "ffprobe",
+        &["-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", text],
+    );
+    let seconds: f64 = start.trim().parse().unwrap();
+    let video = VideoStream {
+        codec: "h264".to_owned(),
+        codec_profile: "High".to_owned(),
+        width: 320,
+        height: 180,
+        pixel_format: "yuv420p".to_owned(),
+        rate: FrameRate { num: 25, den: 1 },
+        constant_rate: true,
+        progressive: true,
+        rotation: 0,
+        square_pixels: true,
+        transfer: String::new(),
+        gop_ms: None,
+    };
+    let audio = AudioStream {
+        codec: "aac".to_owned(),
+        codec_profile: "LC".to_owned(),
+        channels: 2,
+        sample_rate: 48_000,
+        language: None,
+        default: true,
+    };
+    let has_sound = run(
+        "ffprobe",
+        &[
+            "-v",
+            "error",
+            "-select_streams",
+            "a",
+            "-show_entries",
+            "stream=codec_name",
+            "-of",
+            "csv=p=0",
+            text,
+        ],
+    );
+    let audio = if has_sound.trim().is_empty() { Vec::new() } else { vec![audio] };
+    #[expect(clippy::cast_possible_truncation, reason = "small")]
+    let start_ms = (seconds * 1_000.0).round() as i64;
+    let probe = Probe { start_ms, video: Some(video), audio, ..Probe::default() };
+    let stamp = Disk.open(path).unwrap().stamp().unwrap();
+    Arc::new(Media {
+        size: stamp.size,
+        modified: UtcMillis(stamp.modified_ms),
+        probe: Some(probe),
+        ..Media::file(MediaId(1), text)
+    })
+}
+
+struct Rig {
+    shelf: Arc<Shelf>,
+    conformer: Arc<Conformer>,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    fn start() -> Self {
+        Self::over(Arc::new(Disk))
+    }
+
+    fn over(files: Arc<dyn Files>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = Stop::new();
+        let store = Store::open(&folder.path().join("store"), 1 << 30).unwrap();
+        let clock: SharedClock = SystemClock::start();
+        let limits = Limits { spawns_per_second: 100, memory_guard: 1.0, ..Limits::default() };
+        let pool = Pool::start(limits, &stop, folder.path()).unwrap();
+        let shelf = Shelf::over(Arc::clone(&store), files, Arc::clone(&clock), &stop);
+        let still = folder.path().join("still.png");
+        let (facts, _nobody) = tokio::sync::mpsc::channel(100);
+        let settings = conform::Settings { ffmpeg: "ffmpeg".into(), still };
+        let shelf_too = Arc::clone(&shelf);
+        let conformer = Conformer::start(shelf_too, store, pool, clock, &stop, facts, settings);
+        Self { shelf, conformer, _folder: folder }
+    }
+
+    /// Compares all of a file with what ffmpeg's copy of it gives; `frames` is how long it is.
+    async fn check_same(&self, path: &Path, frames: i64) {
+        let (media, p, name) = (media(path), profile(), path.display());
+        let index = self.ready(path).await;
+        assert!(index.is_complete(), "{name}: {index:?}");
+        assert_eq!(index.end_frame, Some(frames), "{name}");
+        let copied = self.conformer.copied(&media, &p, 0, usize::MAX, None).await.unwrap();
+        assert_eq!(copied.len(), index.gops.len(), "{name}");
+        self.shelf.verify(&self.conformer, &media, &p).await;
+        assert_eq!(self.shelf.offer(&media, &p), Offer::Ready, "{name}");
+        for (entry, copy) in index.gops.iter().zip(&copied) {
+            let gop = self.shelf.read(&index.key, entry).unwrap();
+            assert_eq!(gop.audio.len(), entry.audio_frames as usize);
+            assert!(h264(&gop), "{name}: {entry:?}");
+            assert_eq!(check::difference(entry, &gop, copy, true), None, "{name}");
+        }
+    }
+
+    /// The index of a file that is read in process.
+    async fn ready(&self, path: &Path) -> Arc<RenditionIndex> {
+        let (media, p) = (media(path), profile());
+        let offer = self.shelf.prepare(&media, &p).await;
+        assert_eq!(offer, Offer::Ready, "{}", path.display());
+        self.shelf.index(&media, &p).unwrap()
+    }
+
+    /// A file that must go through ffmpeg, and why.
+    async fn why_not(&self, path: &Path) -> String {
+        match self.shelf.prepare(&media(path), &profile()).await {
+            Offer::Unfit(reason) => reason,
+            other => panic!("{}: {other:?}", path.display()),
+        }
+    }
+}
+
+/// Whether a group begins with a delimiter, the parameters and an IDR picture.
+fn h264(gop: &Gop) -> bool {
+    use crate::mpegts::h264;
+    let first = &gop.video[0].data;
+    h264::begins_with_delimiter(first) && h264::has_parameter_sets(first) && h264::is_idr(first)
+}
+
+#[tokio::test]
+async fn mp4_files_give_what_ffmpegs_copy_gives() {
+    let rig = Rig::start();
+    let plain = clip("plain.mp4", 6, "-bf 0");
+    rig.check_same(&plain, 150).await;
+    let reordered = clip("reordered.mp4", 6, "-bf 3");
+    rig.check_same(&reordered, 150).await;
+    rig.check_same(&remux(&reordered, "fast.mp4", "", "-c copy -movflags +faststart"), 150).await;
+    let negative = "-c copy -movflags +negative_cts_offsets";
+    rig.check_same(&remux(&reordered, "negative.mp4", "", negative), 150).await;
+    rig.check_same(&remux(&reordered, "mute.mp4", "", "-c copy -an"), 150).await;
+    rig.check_same(&remux(&reordered, "quick.mov", "", "-c copy"), 150).await;
+    rig.check_same(
+        &remux(&reordered, "scale.mp4", "", "-c copy -video_track_timescale 90000"),
+        150,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn sound_that_begins_late_or_early_or_ends_early_stays_where_it_is() {
+    let rig = Rig::start();
+    let late = clip("late.mp4", 6, "-bf 2 -af adelay=0,asetpts=PTS+0.5/TB");
+    rig.check_same(&late, 150).await;
+    let short = clip("short.mp4", 6, "-bf 2 -af atrim=end=3");
+    rig.check_same(&short, 150).await;
+    let picture = clip("picture.mp4", 6, "-bf 2 -vf setpts=PTS+0.3/TB");
+    let shifted = rig.ready(&picture).await;
+    let copied = rig.conformer.copied(&media(&picture), &profile(), 0, 1, None).await.unwrap();
+    assert_eq!(shifted.gops[0].first_frame, copied[0].first_frame);
+}
+
+#[tokio::test]
+async fn matroska_files_give_what_ffmpegs_copy_gives() {
+    let rig = Rig::start();
+    let plain = clip("plain.mkv", 6, "-bf 0");
+    rig.check_same(&plain, 150).await;
+    let reordered = clip("reordered.mkv", 6, "-bf 3");
+    rig.check_same(&reordered, 150).await;
+    rig.check_same(&remux(&reordered, "mute.mkv", "", "-c copy -an"), 150).await;
+    // Several groups in a cluster, and cues in front.
+    rig.check_same(&clip("dense.mkv", 6, "-bf 2 -g 10 -cluster_time_limit 4000"), 150).await;
+    rig.check_same(&remux(&reordered, "front.mkv", "", "-c copy -reserve_index_space 4k"), 150)
+        .await;
+    rig.check_same(&remux(&clip("from.mp4", 6, "-bf 2"), "from.mkv", "", "-c copy"), 150).await;
+    rig.check_same(&clip("late.mkv", 6, "-bf 2 -af adelay=0,asetpts=PTS+0.5/TB"), 150).await;
+    rig.check_same(&clip("short.mkv", 6, "-bf 2 -af atrim=end=3"), 150).await;
+}
+
+#[tokio::test]
+async fn what_does_not_conform_has_its_reason() {
+    let rig = Rig::start();
+    let open = clip("open.mp4", 6, "-bf 3 -x264-params open-gop=1");
+    let long = clip("long.mp4", 6, "-g 500");
+    let plain = clip("base.mp4", 6, "-bf 2");
+    let fragments = remux(&plain, "fragments.mp4", "", "-c copy -movflags +frag_keyframe");
+    let cut = remux(&plain, "cut.mp4", "-ss 1", "-c copy");
+    let edits = remux(&plain, "no-edits.mp4", "", "-c copy -use_editlist 0");
+    let live = remux(&plain, "live.mkv", "", "-c copy -live 1");
+    let rows = [
+        (&live, "it has no list of key frames"),
+        (&edits, "its sound is not evenly spaced"),
+        (&open, "pictures are missing or doubled"),
+        (&long, "its key frames are too far apart or cannot be started from"),
+        (&fragments, "it is fragmented"),
+        (&cut, "its start is not where ffprobe sees it"),
+    ];
+    for (path, reason) in rows {
+        assert_eq!(rig.why_not(path).await, reason, "{}", path.display());
+    }
+}
