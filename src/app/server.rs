@@ -271,6 +271,8 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
         lead_ms: i64::from(streaming.lead_seconds) * 1000,
         linger_ms: i64::from(streaming.linger_seconds) * 1000,
         viewers_per_channel: config.session_manager.max_sessions_per_channel,
+        viewers_per_user: config.session_manager.max_sessions_per_user,
+        throttle: stream::pace::Throttle::of(&config.stream_throttler, &streaming.buffers),
         idle_ms: i64::from(config.session_manager.idle_timeout_seconds) * 1000,
         ahead_ms: i64::from(streaming.ahead_minutes) * 60_000,
         ffmpeg: OsString::from(&config.ffmpeg.path),
@@ -293,6 +295,10 @@ fn control_options(
         ffprobe: OsString::from(&config.ffmpeg.ffprobe_path),
         device,
         starter: !demo,
+        history: control::sessions::History {
+            days: config.session_manager.history_days,
+            entries: config.session_manager.history_entries,
+        },
         operator: control::operate::Settings {
             modes: modes(config),
             tools_dir: None,

@@ -52,7 +52,8 @@ impl Channels for Joined {
         client: IpAddr,
     ) -> Result<BoxStream<'static, Bytes>, String> {
         let user_agent = "hdhomerun client".to_owned();
-        let who = ViewerInfo { addr: client, user_agent, via: "hdhomerun" };
+        let who =
+            ViewerInfo { addr: client, user_agent, via: "hdhomerun", user: None, ticket: None };
         let viewer = self.0.join(channel, who).map_err(|error| error.to_string())?;
         Ok(viewer.boxed())
     }

@@ -28,6 +28,7 @@ pub mod server;
 pub mod session_manager;
 mod set;
 pub mod storage;
+pub mod stream_throttler;
 pub mod streaming;
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub ffmpeg: ffmpeg::Config,
     /// How channels are made and sent.
     pub streaming: streaming::Config,
+    /// How viewers that fell behind catch up.
+    pub stream_throttler: stream_throttler::Config,
     /// Limits of those who watch.
     pub session_manager: session_manager::Config,
     /// The tuner that clients find on the network.
@@ -72,6 +75,7 @@ impl Config {
             library: source.section("library", library::Config::read),
             ffmpeg: source.section("ffmpeg", ffmpeg::Config::read),
             streaming: source.section("streaming", streaming::Config::read),
+            stream_throttler: source.section("stream_throttler", stream_throttler::read),
             session_manager: source.section("session_manager", session_manager::Config::read),
             hdhomerun: source.section("hdhomerun", hdhomerun::Config::read),
             playout: source.section("playout", playout::Config::read),

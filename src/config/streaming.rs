@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::keys::{Keys, path};
-use crate::domain::Profile;
+use crate::domain::{Profile, StreamBuffers};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub cache_gb: u32,
     /// Minutes that media is prepared before it is on air; 0 prepares only what is watched.
     pub ahead_minutes: u32,
+    /// How much a client's connection is given at once.
+    pub buffers: StreamBuffers,
 }
 
 impl Default for Config {
@@ -31,6 +33,7 @@ impl Default for Config {
             cache_directory: None,
             cache_gb: 20,
             ahead_minutes: 120,
+            buffers: StreamBuffers::default(),
         }
     }
 }
@@ -54,6 +57,14 @@ impl Config {
             cache_directory: keys.optional("cache_directory", "a folder", path),
             cache_gb: keys.number("cache_gb", 1..=100_000, default.cache_gb),
             ahead_minutes: keys.number("ahead_minutes", 0..=1_440, default.ahead_minutes),
+            buffers: StreamBuffers {
+                buffer_size: keys.number(
+                    "buffer_size",
+                    65_536..=33_554_432,
+                    default.buffers.buffer_size,
+                ),
+                read_size: keys.number("read_size", 4_096..=1_048_576, default.buffers.read_size),
+            },
         }
     }
 }

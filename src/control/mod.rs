@@ -17,11 +17,13 @@ pub mod operations;
 mod profiles;
 mod programming;
 mod service;
+pub mod sessions;
 mod streams;
 mod upkeep;
 
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
+pub use crate::storage::sessions::SessionFilter;
 pub use error::ControlError;
 pub use profiles::Treated;
 pub use service::{

@@ -58,6 +58,8 @@ pub struct Options {
     pub starter: bool,
     /// How the operator works.
     pub operator: super::operate::Settings,
+    /// How many ended sessions are remembered.
+    pub history: super::sessions::History,
 }
 
 /// How the tuner presents itself.
@@ -141,6 +143,7 @@ struct Inner {
     programming: Arc<Programming>,
     libraries: Libraries,
     operator: Arc<Operator>,
+    steering: Arc<Steering>,
 }
 
 impl Control {
@@ -196,9 +199,20 @@ impl Control {
                 source: Box::new(error),
             }
         })?;
-        let inner =
-            Inner { db, tuning, pool, clock, options, keys, programming, libraries, operator };
+        let inner = Inner {
+            db,
+            tuning,
+            pool,
+            clock,
+            options,
+            keys,
+            programming,
+            libraries,
+            operator,
+            steering,
+        };
         let control = Self { inner: Arc::new(inner) };
+        control.follow_sessions(stop).await?;
         control.refresh(Replan::Extend).await?;
         let keeper = control.clone();
         let until = stop.child();
@@ -312,6 +326,14 @@ impl Control {
         if self.refresh(replan).await.is_err() {
             tracing::debug!("planning is tried again at the next turn");
         }
+    }
+
+    pub(super) fn steering(&self) -> &Steering {
+        &self.inner.steering
+    }
+
+    pub(super) fn history(&self) -> super::sessions::History {
+        self.inner.options.history
     }
 
     pub(super) fn db(&self) -> &Db {

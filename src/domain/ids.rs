@@ -53,7 +53,7 @@ id!(
     IncidentId
 );
 id!(
-    /// A reader of bytes, counted up from the start of the server.
+    /// A viewer's session, counted up for the life of the database.
     ViewerId
 );
 

@@ -16,7 +16,9 @@ mod operator;
 mod profile;
 mod programme;
 mod rules;
+mod session;
 mod text;
+mod throttler;
 mod time;
 mod timeline;
 
@@ -44,6 +46,8 @@ pub use profile::{
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
+pub use session::{SessionEnd, SessionRecord, client_name};
 pub use text::InvalidField;
+pub use throttler::{PaceMode, StreamBuffers, Throttler};
 pub use time::UtcMillis;
 pub use timeline::{Slot, SlotKind, Timeline, TimelineError};

@@ -74,6 +74,9 @@ pub struct Caller {
     pub name: Option<String>,
     /// The `access_token` of the query when it is good, to be repeated in the URLs handed out.
     pub token: Option<String>,
+    /// Name of the API key it came with, as a header or as `access_token`, for what it watches to
+    /// be counted; the one token that all share names nobody.
+    pub key: Option<String>,
 }
 
 impl Caller {
@@ -155,24 +158,28 @@ impl Gate {
             door == Door::Public || (door == Door::Stream && !self.inner.policy.api_key_required);
         if open {
             // A wrong credential at an open door is no error, but only a good token is repeated.
-            let good = token.filter(|token| self.opens_streams(token));
-            return Ok(Caller { name: client.local.then(|| "local".to_owned()), token: good });
+            let key = token.as_deref().and_then(|token| (self.inner.keys)(token));
+            let good = token.filter(|token| key.is_some() || self.opens_streams(token));
+            let name = client.local.then(|| "local".to_owned());
+            return Ok(Caller { name, token: good, key });
         }
         if let Some(key) = presented_key(headers) {
             let name = self.try_key(client.ip, &key, |key| (self.inner.keys)(key))?;
-            return Ok(Caller { name: Some(name), token: None });
+            return Ok(Caller { key: Some(name.clone()), name: Some(name), token: None });
         }
         if let Some(name) = cookie(headers).and_then(|cookie| self.login_of(&cookie)) {
-            return Ok(Caller { name: Some(name), token: None });
+            return Ok(Caller { key: Some(name.clone()), name: Some(name), token: None });
         }
         if let Some(token) = token.filter(|_| door == Door::Stream) {
             let name = self.try_key(client.ip, &token, |token| {
-                self.opens_streams(token).then(|| "access_token".to_owned())
+                let key = (self.inner.keys)(token);
+                key.or_else(|| self.opens_streams(token).then(|| "access_token".to_owned()))
             })?;
-            return Ok(Caller { name: Some(name), token: Some(token) });
+            let key = (self.inner.keys)(&token);
+            return Ok(Caller { name: Some(name), token: Some(token), key });
         }
         if client.local && !self.inner.policy.proxied {
-            return Ok(Caller { name: Some("local".to_owned()), token: None });
+            return Ok(Caller { name: Some("local".to_owned()), ..Caller::default() });
         }
         Err(if door == Door::Stream {
             let fix = "add `?access_token=<token>` to the address";

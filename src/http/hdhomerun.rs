@@ -10,8 +10,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
+use crate::control::sessions::Way;
+use crate::domain::ChannelId;
 use crate::formats::hdhomerun as format;
 
 use super::base::Base;
@@ -19,10 +22,15 @@ use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::feeds::{lineup, open_headers};
 use super::live::{cannot_join, endless, head_of, numbered};
-use super::state::{State, Watcher};
+use super::state::{Lease, State, TunersBusy, Watcher};
 
 const ERROR: HeaderName = HeaderName::from_static("x-hdhomerun-error");
 const JSON: &str = "application/json; charset=\"utf-8\"";
+const VIA: &str = "hdhomerun";
+/// How long a tune waits for another stream of the same client that may just be ending, and how
+/// often it looks: a player that changes channels often opens before it closes.
+const LEAVES_WITHIN: Duration = Duration::from_millis(500);
+const LEAVES_AGAIN: Duration = Duration::from_millis(20);
 
 /// The device.
 #[utoipa::path(get, path = "", tag = "hdhomerun", responses(
@@ -154,7 +162,7 @@ pub(super) async fn auto(
     Path(vnum): Path<String>,
     Query(query): Query<TuneQuery>,
 ) -> Result<Response, ApiError> {
-    tune(&state, &watcher, None, &vnum, query.duration)
+    tune(&state, &watcher, None, &vnum, query.duration).await
 }
 
 /// Says what [`auto`] would answer with, and starts nothing.
@@ -190,7 +198,7 @@ pub(super) async fn tuner(
 ) -> Result<Response, ApiError> {
     let number = wanted_tuner(&state, &tuner, &vnum)?;
     if vnum != "stream" {
-        return tune(&state, &watcher, Some(number), &vnum, query.duration);
+        return tune(&state, &watcher, Some(number), &vnum, query.duration).await;
     }
     let Some(channel) = query.channel.or(query.url) else {
         let fix = "add ?channel=v7 with the number of a channel";
@@ -198,7 +206,7 @@ pub(super) async fn tuner(
         let msg = "no channel was named";
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "missing", &loc, msg, fix));
     };
-    tune(&state, &watcher, Some(number), &channel, query.duration)
+    tune(&state, &watcher, Some(number), &channel, query.duration).await
 }
 
 /// Says what [`tuner`] would answer with, and starts nothing.
@@ -230,7 +238,7 @@ fn wanted_tuner(state: &State, tuner: &str, vnum: &str) -> Result<u32, ApiError>
     number.ok_or_else(|| ApiError::not_found(&format!("/{tuner}/{vnum}")))
 }
 
-fn tune(
+async fn tune(
     state: &State,
     watcher: &Watcher,
     wanted: Option<u32>,
@@ -238,30 +246,67 @@ fn tune(
     seconds: Option<u64>,
 ) -> Result<Response, ApiError> {
     let channel = known(state, name)?;
-    let lease = state.tuners.claim(wanted, channel.id, watcher.ip, state.now()).map_err(|_| {
-        let msg = match wanted {
-            Some(tuner) => format!("tuner {tuner} is in use"),
-            None => "all tuners are in use".to_owned(),
-        };
-        let fix = "stop another stream, or raise hdhomerun.tuner_count";
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "tuners_busy", &["server"], msg, fix)
-            .with_limit(state.control.device().tuner_count)
-            .with_header(ERROR, "805 All Tuners In Use")
-    })?;
-    let viewer = state.control.tuning().join(channel.id, watcher.via("hdhomerun"));
+    let lease = claim(state, watcher, wanted, channel.id).await?;
+    let viewer = state.control.tuning().join(channel.id, watcher.via(VIA));
     let viewer = viewer.map_err(|error| {
         cannot_join(&channel, error).with_header(ERROR, "805 All Tuners In Use")
     })?;
+    // Held by the session, not by the answer: an answer that nobody takes stands for a while.
+    viewer.hold(lease);
     let mut response = match seconds {
         Some(seconds) => {
             let over = Box::pin(tokio::time::sleep(Duration::from_secs(seconds)));
-            endless(viewer.take_until(over), &state.stop, lease)
+            endless(viewer.take_until(over), &state.stop)
         }
-        None => endless(viewer, &state.stop, lease),
+        None => endless(viewer, &state.stop),
     };
     let mode = HeaderName::from_static("transfermode.dlna.org");
     response.headers_mut().insert(mode, HeaderValue::from_static("Streaming"));
     Ok(response)
+}
+
+/// Takes a tuner; when none is free, in place of a stream that the same client left or is leaving.
+async fn claim(
+    state: &State,
+    watcher: &Watcher,
+    wanted: Option<u32>,
+    channel: ChannelId,
+) -> Result<Lease, ApiError> {
+    let give_up = Instant::now() + LEAVES_WITHIN;
+    loop {
+        let claimed = state.tuners.claim(wanted, channel, watcher.ip, state.now());
+        let Err(TunersBusy) = claimed else { return claimed.map_err(|_| busy(state, wanted)) };
+        let on = match wanted {
+            Some(wanted) => {
+                let tuners = state.tuners.tuners();
+                let seat = tuners.iter().find(|tuner| tuner.tuner == wanted);
+                // One that was given back since needs no way made.
+                let Some(tuner) = seat.filter(|tuner| tuner.channel.is_some()) else { continue };
+                if tuner.client != Some(watcher.ip) {
+                    return Err(busy(state, Some(wanted)));
+                }
+                tuner.channel
+            }
+            None => None,
+        };
+        match state.control.make_way(&watcher.via(VIA), on) {
+            Way::Made => {}
+            Way::Soon if Instant::now() < give_up => tokio::time::sleep(LEAVES_AGAIN).await,
+            Way::Soon | Way::None => return Err(busy(state, wanted)),
+        }
+    }
+}
+
+/// The device's error 805.
+fn busy(state: &State, wanted: Option<u32>) -> ApiError {
+    let msg = match wanted {
+        Some(tuner) => format!("tuner {tuner} is in use"),
+        None => "all tuners are in use".to_owned(),
+    };
+    let fix = "stop another stream, or raise hdhomerun.tuner_count";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "tuners_busy", &["server"], msg, fix)
+        .with_limit(state.control.device().tuner_count)
+        .with_header(ERROR, "805 All Tuners In Use")
 }
 
 /// The channel a client means, or the device's error 801.

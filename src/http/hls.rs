@@ -85,6 +85,7 @@ impl File {
         (status = 304, description = "Nothing changed since"),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel", body = Problem),
+        (status = 429, description = "The user watches as many streams as one user may", body = Problem),
         (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
 #[expect(dead_code, reason = "it carries the documentation of an address, nothing calls it")]
 pub(super) fn hls_document() {}

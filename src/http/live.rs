@@ -46,6 +46,7 @@ enum Kind {
         (status = 200, description = "An endless MPEG transport stream, joined in progress", content_type = "video/mp2t", body = [u8]),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel", body = Problem),
+        (status = 429, description = "The user watches as many streams as one user may", body = Problem),
         (status = 503, description = "Too many viewers, or the server is starting or stopping", body = Problem)))]
 #[expect(dead_code, reason = "it carries the documentation of an address, nothing calls it")]
 pub(super) fn ts_document() {}
@@ -63,7 +64,7 @@ pub(super) async fn watch(
         Kind::Ts => {
             let viewer = state.control.tuning().join(channel.id, watcher.via("ts"));
             let viewer = viewer.map_err(|error| cannot_join(&channel, error))?;
-            Ok(endless(viewer, &state.stop, ()))
+            Ok(endless(viewer, &state.stop))
         }
         Kind::Hls => hls::playlist(&state, &channel, &watcher, &caller, &asked).await,
     }
@@ -95,18 +96,14 @@ pub(super) async fn preflight() -> Response {
     headers.into_response()
 }
 
-/// The body of a viewer: ends with the viewer or with the server; `held` is dropped with it.
-pub(super) fn endless<V, H>(viewer: V, stop: &Stop, held: H) -> Response
+/// The body of a viewer: ends with the viewer or with the server.
+pub(super) fn endless<V>(viewer: V, stop: &Stop) -> Response
 where
     V: Stream<Item = Bytes> + Send + 'static,
-    H: Send + 'static,
 {
     let stop = stop.clone();
     let ended = async move { stop.requested().await };
-    let blocks = viewer.take_until(Box::pin(ended)).map(move |block| {
-        let _held = &held;
-        Ok::<_, Infallible>(block)
-    });
+    let blocks = viewer.take_until(Box::pin(ended)).map(Ok::<_, Infallible>);
     (headers(TS), Body::from_stream(blocks)).into_response()
 }
 
@@ -172,7 +169,8 @@ pub(super) fn cannot_join(channel: &Channel, error: JoinError) -> ApiError {
             ApiError::unavailable(&format!("channel {number}"), "it is not on air yet")
         }
         JoinError::Full { limit } => {
-            let fix = "wait until someone leaves, or raise streaming.viewers_per_channel";
+            let fix =
+                "wait until someone leaves, or raise session_manager.max_sessions_per_channel";
             let msg = format!("channel {number} has all the viewers it may have");
             ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -182,6 +180,12 @@ pub(super) fn cannot_join(channel: &Channel, error: JoinError) -> ApiError {
                 fix,
             )
             .with_limit(limit)
+        }
+        JoinError::UserFull { user, limit } => {
+            let fix = "stop another stream, or raise session_manager.max_sessions_per_user";
+            let msg = format!("{user} watches as many streams as one user may");
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            ApiError::new(status, "too_many_streams", &["server"], msg, fix).with_limit(limit)
         }
         JoinError::Stopping => {
             ApiError::unavailable(&format!("channel {number}"), "the server is stopping")
@@ -204,19 +208,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_stream_ends_with_the_server_and_lets_go() {
+    async fn an_endless_stream_ends_with_the_server() {
         let stop = Stop::new();
-        let held = std::sync::Arc::new(());
         let block = Bytes::from_static(&[0x47; 188]);
         let viewer = stream::iter([block.clone()]).chain(stream::pending());
-        let response = endless(viewer, &stop, std::sync::Arc::clone(&held));
+        let response = endless(viewer, &stop);
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], TS);
         let mut body = response.into_body().into_data_stream();
         assert_eq!(body.next().await.unwrap().unwrap(), block);
         stop.request();
         assert!(body.next().await.is_none());
-        drop(body);
-        assert_eq!(std::sync::Arc::strong_count(&held), 1);
     }
 }

@@ -118,7 +118,19 @@ impl Book {
         self.gauge("channels_running", "Channels that somebody watches", int(running.len()));
         let on_slate = running.iter().filter(|channel| channel.on_slate).count();
         self.gauge("channels_on_slate", "Of these, those that show the slate", int(on_slate));
-        self.gauge("viewers", "Viewers now", int(tuning.viewers().len()));
+        let viewers = tuning.viewers();
+        let mut ways = [("ts", 0), ("hls", 0), ("hdhomerun", 0)];
+        for way in &mut ways {
+            way.1 = int(viewers.iter().filter(|viewer| viewer.via == way.0).count());
+        }
+        let by_way = ways.map(|(way, count)| (way.to_owned(), count)).to_vec();
+        self.gauge("viewers", "Viewers now", int(viewers.len()));
+        self.gauges("viewers_by_way", "Viewers now, by the way they watch", "via", by_way);
+        let rate = viewers.iter().map(|viewer| viewer.bitrate_bps).sum::<u64>();
+        let rate = i64::try_from(rate).unwrap_or(i64::MAX);
+        self.gauge("stream_bits_per_second", "What all viewers take a second, in bits", rate);
+        let lag = viewers.iter().filter_map(|viewer| viewer.lag_ms).max().unwrap_or(0);
+        self.gauge("viewer_lag_milliseconds_max", "How far the slowest viewer is behind", lag);
         let each = |value: fn(&ChannelState) -> i64| -> Vec<(String, i64)> {
             running.iter().map(|channel| (channel.channel.to_string(), value(channel))).collect()
         };
@@ -138,6 +150,8 @@ impl Book {
                 counted.dropped_viewers,
             ),
             ("stream_viewers_idle", "Viewers dropped for taking nothing", counted.idle_viewers),
+            ("stream_viewers_kicked", "Sessions ended by a person", counted.kicked),
+            ("stream_viewers_replaced", "Sessions that gave way to their client", counted.replaced),
             ("stream_units", "Groups of pictures put on air", counted.units),
             ("stream_slate_units", "Of these, slates", counted.slate_units),
             ("stream_read_errors", "Stored media that could not be read", counted.read_errors),

@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::api::{agent, channels, collections, health, libraries, media, profiles};
+use super::api::{agent, channels, collections, health, libraries, media, profiles, sessions};
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
 use super::state::State;
@@ -124,6 +124,9 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
         .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))
         .at("/api/ffmpeg-profiles/{profile}/set-default", routes!(profiles::set_default))
+        .at("/api/sessions",                    routes!(sessions::list))
+        .at("/api/sessions/history",            routes!(sessions::history))
+        .at("/api/sessions/{session}",          routes!(sessions::kick))
         .at("/api/agent/incidents",             routes!(agent::incidents))
         .at("/api/agent/incidents/{incident}",  routes!(agent::incident))
         .at("/api/agent/audit",                 routes!(agent::audit))

@@ -15,7 +15,7 @@ use crate::foundation::secrets::Secret;
 use crate::foundation::stop::Stop;
 use crate::stream::ViewerInfo;
 
-use super::auth::{Gate, Policy};
+use super::auth::{Caller, Gate, Policy};
 use super::base::Base;
 use super::error::ApiError;
 use super::net::{Client, IpRange};
@@ -163,13 +163,34 @@ pub struct Watcher {
     pub ip: IpAddr,
     /// What the player calls itself, cut to a sane length.
     pub user_agent: String,
+    /// The name of the API key it came with.
+    pub user: Option<String>,
+    /// The `viewer` of the query: what a reader of playlists is known again by.
+    pub ticket: Option<String>,
 }
 
 impl Watcher {
     /// The same for the streaming core; `via` is `ts`, `hls` or `hdhomerun`.
     pub fn via(&self, via: &'static str) -> ViewerInfo {
-        ViewerInfo { addr: self.ip, user_agent: self.user_agent.clone(), via }
+        ViewerInfo {
+            addr: self.ip,
+            user_agent: self.user_agent.clone(),
+            via,
+            user: self.user.clone(),
+            ticket: self.ticket.clone(),
+        }
     }
+}
+
+/// Longest text that a reader of playlists is known by.
+const TICKET: usize = 64;
+
+/// The `viewer` of a query, when it is what this server could have given.
+fn ticket(query: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (_, ticket) = pairs.find(|(name, _)| name == "viewer")?;
+    let plain = |ticket: &str| ticket.bytes().all(|b| b.is_ascii_alphanumeric());
+    (!ticket.is_empty() && ticket.len() <= TICKET && plain(&ticket)).then(|| ticket.into_owned())
 }
 
 impl FromRequestParts<State> for Watcher {
@@ -179,6 +200,9 @@ impl FromRequestParts<State> for Watcher {
         let client = Client::from_request_parts(parts, state).await?;
         let stated = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         let user_agent = stated.unwrap_or("unknown").chars().take(200).collect();
-        Ok(Self { ip: client.ip, user_agent })
+        let caller = parts.extensions.get::<Caller>();
+        let user = caller.and_then(|caller| caller.key.clone());
+        let ticket = parts.uri.query().and_then(ticket);
+        Ok(Self { ip: client.ip, user_agent, user, ticket })
     }
 }

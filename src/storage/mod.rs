@@ -27,6 +27,7 @@ mod media;
 mod migrate;
 mod profiles;
 mod readers;
+pub mod sessions;
 mod settings;
 mod timelines;
 mod writer;

@@ -21,9 +21,11 @@ use super::rendition::{
     SLATE_STANDBY,
 };
 use super::ring::Ring;
-use super::viewer::Sessions;
+use super::sessions::{Journal, Sessions};
 use super::{ChannelState, OnAir};
-use crate::domain::{ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, UtcMillis};
+use crate::domain::{
+    ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, SessionEnd, UtcMillis,
+};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
 
@@ -56,6 +58,7 @@ pub(super) struct Live {
     /// First segment ever listed: a playlist never reaches back before it.
     pub(super) hls_floor: AtomicI64,
     clock: SharedClock,
+    stop: Stop,
     since_ms: i64,
     /// Units decided on, in order and without gap.
     recent: Mutex<VecDeque<Arc<UnitPlan>>>,
@@ -69,19 +72,22 @@ impl Live {
         renditions: &dyn Renditions,
         clock: SharedClock,
         viewers: usize,
+        journal: Arc<Journal>,
+        stop: Stop,
     ) -> Arc<Self> {
         let now_ms = clock.now_ms();
         let live = Self {
             channel: on_air.channel.id,
             profile: on_air.profile.clone(),
             edge: AtomicI64::new(0),
+            sessions: Sessions::new(on_air.channel.id, viewers, journal, now_ms),
             on_air: ArcSwap::new(on_air),
             ring: Ring::default(),
-            sessions: Sessions::new(viewers, now_ms),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
             hls_floor: AtomicI64::new(i64::MIN),
             clock,
+            stop,
             since_ms: now_ms,
             recent: Mutex::default(),
         };
@@ -121,6 +127,16 @@ impl Live {
 
     pub(super) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// Why sessions end when the channel does.
+    pub(super) fn why_over(&self) -> SessionEnd {
+        if self.stop.is_requested() { SessionEnd::ServerStopped } else { SessionEnd::ChannelEnded }
+    }
+
+    /// Sending time of the newest that viewers may take, in ticks.
+    pub(super) fn edge_sent(&self, now_ms: i64) -> i64 {
+        self.ring.edge().unwrap_or(now_ms * 90)
     }
 
     /// When what is composed ends.
@@ -436,6 +452,7 @@ impl Task {
         }
         self.beat_ms = now_ms + BEAT_MS;
         let live = &self.live;
+        live.sessions.measure();
         for viewer in live.sessions.expire(now_ms, self.core.settings.idle_ms, HLS_IDLE_MS) {
             self.core.counts.idle_viewers.fetch_add(1, Ordering::Relaxed);
             live.ring.wake(viewer);

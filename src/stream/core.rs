@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::channel::{self, Live};
+use super::claims::gives_way;
 use super::conform::Conformer;
 use super::lifecycle::Keeping;
+use super::pace::Throttle;
 use super::rendition::{Conforming, Renditions};
 use super::segments::SegmentCache;
-use super::viewer::{JoinError, Session, ViewerInfo};
+use super::sessions::{JoinError, Journal, Session, ViewerInfo};
 use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ahead};
-use crate::domain::{ChannelId, Fact, ViewerId};
+use crate::domain::{ChannelId, Fact, SessionEnd, ViewerId};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
 use crate::foundation::stop::Stop;
@@ -48,6 +51,10 @@ pub(super) struct Core {
     pub(super) channels: Mutex<HashMap<ChannelId, Entry>>,
     pub(super) counts: Arc<Counts>,
     pub(super) next_viewer: AtomicI64,
+    /// Sessions that ended and are not written down yet.
+    pub(super) journal: Arc<Journal>,
+    /// How viewers are paced; read by each of them at every turn.
+    pub(super) throttle: Arc<ArcSwap<Throttle>>,
     pub(super) segments: Mutex<SegmentCache>,
     /// Segments made at the same time.
     pub(super) makers: Semaphore,
@@ -70,7 +77,10 @@ impl Core {
     ) -> (Tuning, Steering) {
         let Parts { renditions, conforming, processes, making } = parts;
         let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
+        let throttle = Arc::new(ArcSwap::from_pointee(settings.throttle));
         let core = Arc::new(Self {
+            throttle,
+            journal: Arc::default(),
             settings,
             keeping,
             clock,
@@ -107,6 +117,10 @@ impl Core {
         let id = ViewerId(self.next_viewer.fetch_add(1, Ordering::Relaxed));
         // Held until the viewer is in: a channel ends only under this lock and without viewers.
         let mut channels = self.lock();
+        if !channels.contains_key(&channel) {
+            return Err(JoinError::NotOnAir);
+        }
+        self.make_room(&channels, &who, now_ms)?;
         let entry = channels.get_mut(&channel).ok_or(JoinError::NotOnAir)?;
         let live = match &entry.live {
             Some(live) => Arc::clone(live),
@@ -116,6 +130,8 @@ impl Core {
                     &*self.renditions,
                     Arc::clone(&self.clock),
                     self.settings.viewers_per_channel,
+                    Arc::clone(&self.journal),
+                    self.stop.clone(),
                 );
                 let task = channel::run(Arc::clone(self), Arc::clone(&live), self.stop.clone());
                 self.stop.spawn("channel", task);
@@ -123,9 +139,13 @@ impl Core {
                 live
             }
         };
-        let session = live.sessions.enter(id, who, now_ms).inspect_err(|_| {
+        let (session, replaced) = live.sessions.enter(id, who, now_ms).inspect_err(|_| {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
         })?;
+        if let Some(replaced) = replaced {
+            self.counts.replaced.fetch_add(1, Ordering::Relaxed);
+            live.ring.wake(replaced);
+        }
         self.counts.joins.fetch_add(1, Ordering::Relaxed);
         Ok((live, session))
     }
@@ -142,7 +162,56 @@ impl Core {
             entry.live = None;
         }
         live.ring.close();
+        live.sessions.end_readers(live.why_over(), self.clock.now_ms());
         true
+    }
+
+    /// Sees to it that the user may have one more session: ends one that gives way, or refuses.
+    fn make_room(
+        &self,
+        channels: &HashMap<ChannelId, Entry>,
+        who: &ViewerInfo,
+        now_ms: i64,
+    ) -> Result<(), JoinError> {
+        let limit = self.settings.viewers_per_user;
+        if limit == 0 {
+            return Ok(());
+        }
+        let lives = || channels.values().filter_map(|entry| entry.live.as_ref());
+        let user = who.counts_for();
+        if lives().map(|live| live.sessions.count_of(&user)).sum::<usize>() < limit {
+            return Ok(());
+        }
+        let own: Vec<_> = lives().flat_map(|live| live.sessions.own(who)).collect();
+        let Some(old) = gives_way(&own, now_ms) else {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(JoinError::UserFull { user, limit });
+        };
+        for live in lives().filter(|live| live.channel == old.channel) {
+            self.end_session(live, old.id, SessionEnd::Replaced, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Ends a session of `live`, and its stream if it has one; whether it was there.
+    pub(super) fn end_session(
+        &self,
+        live: &Live,
+        id: ViewerId,
+        why: SessionEnd,
+        now_ms: i64,
+    ) -> bool {
+        let ended = live.sessions.end(id, why, now_ms);
+        if ended {
+            let count = match why {
+                SessionEnd::Replaced => &self.counts.replaced,
+                _ => &self.counts.kicked,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            live.ring.wake(id);
+            live.wake.notify_one();
+        }
+        ended
     }
 
     /// What is on air on every channel, for work ahead.
@@ -198,6 +267,8 @@ counts!(
     skips,
     dropped_viewers,
     idle_viewers,
+    kicked,
+    replaced,
     units,
     slate_units,
     read_errors,

@@ -9,6 +9,7 @@
 
 pub mod ahead;
 mod channel;
+pub mod claims;
 pub mod compose;
 pub mod conform;
 mod core;
@@ -20,10 +21,12 @@ pub mod fnv;
 pub mod hls;
 pub mod lifecycle;
 pub mod outputprobe;
+pub mod pace;
 pub mod pool;
 pub mod rendition;
 mod ring;
 mod segments;
+mod sessions;
 pub mod slate;
 pub mod store;
 #[cfg(test)]
@@ -44,11 +47,13 @@ use self::direct::Shelf;
 pub use self::hls::SegmentName;
 pub use self::outputprobe::{OutputProbe, ProbeError};
 pub use self::segments::Segment;
+use self::sessions::VIA_HLS;
+pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
-use self::viewer::VIA_HLS;
-pub use self::viewer::{JoinError, Viewer, ViewerInfo, ViewerSession};
+pub use self::viewer::Viewer;
 use crate::domain::{
-    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, Timeline, UtcMillis,
+    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, SessionEnd, SessionRecord,
+    Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -66,6 +71,10 @@ pub struct Settings {
     pub linger_ms: i64,
     /// Viewers a channel may have.
     pub viewers_per_channel: usize,
+    /// Streams a user may watch at a time; 0 for any number.
+    pub viewers_per_user: usize,
+    /// How viewers are paced at first; see [`Tuning::pace_viewers`].
+    pub throttle: pace::Throttle,
     /// A viewer that takes nothing for this long is shown out, in milliseconds.
     pub idle_ms: i64,
     /// How far ahead of its air time media is conformed, in milliseconds.
@@ -125,6 +134,10 @@ pub struct Counters {
     pub dropped_viewers: u64,
     /// Viewers shown out because they took nothing.
     pub idle_viewers: u64,
+    /// Sessions ended by a person.
+    pub kicked: u64,
+    /// Sessions that gave way to a new one of the same client.
+    pub replaced: u64,
     /// Units muxed for running channels.
     pub units: u64,
     /// Of these, units of the slate that stood in for media.
@@ -250,7 +263,9 @@ impl Tuning {
     /// When the channel is not on air or full, or the server stops.
     pub fn join(&self, channel: ChannelId, who: ViewerInfo) -> Result<Viewer, JoinError> {
         let (live, session) = self.core.enter(channel, who)?;
-        Ok(Viewer::new(live, session, Arc::clone(&self.core.counts)))
+        let core = &self.core;
+        let (counts, throttle) = (Arc::clone(&core.counts), Arc::clone(&core.throttle));
+        Ok(Viewer::new(live, session, counts, throttle, core.keeping.lead_ms))
     }
 
     /// Writes the HLS playlist of this moment. Its reader counts as a viewer for three target
@@ -297,7 +312,14 @@ impl Tuning {
 
     /// Everyone who watches.
     pub fn viewers(&self) -> Vec<ViewerSession> {
-        self.core.lives().iter().flat_map(|live| live.sessions.list(live.channel)).collect()
+        let now_ms = self.core.clock.now_ms();
+        let list = |live: &Arc<channel::Live>| live.sessions.list(live.edge_sent(now_ms));
+        self.core.lives().iter().flat_map(list).collect()
+    }
+
+    /// How viewers are paced.
+    pub fn pacing(&self) -> pace::Throttle {
+        **self.core.throttle.load()
     }
 
     /// How a channel is, or `None` when it does not run.
@@ -354,6 +376,37 @@ impl Steering {
         } else if let Some(live) = entry.live.take() {
             live.close();
         }
+    }
+
+    /// Ends a session; its stream ends at once, and what it held is free. Whether it was open.
+    ///
+    /// Nobody is kept from coming back.
+    pub fn end_session(&self, id: ViewerId, why: SessionEnd) -> bool {
+        let now_ms = self.core.clock.now_ms();
+        self.core.lives().iter().any(|live| self.core.end_session(live, id, why, now_ms))
+    }
+
+    /// The sessions to be written down: those that ended since the last time, each once, and
+    /// those that go on.
+    pub fn session_records(&self) -> (Vec<SessionRecord>, Vec<SessionRecord>) {
+        // Open ones first: one that ends in between is told as ended the next time.
+        let open = self.core.lives().iter().flat_map(|live| live.sessions.records()).collect();
+        (self.core.journal.take(), open)
+    }
+
+    /// Ended sessions that were never written down because nobody took them.
+    pub fn lost_records(&self) -> u64 {
+        self.core.journal.lost()
+    }
+
+    /// Numbers sessions from `first` on, if that is not below what was given away already.
+    pub fn number_sessions_from(&self, first: ViewerId) {
+        self.core.next_viewer.fetch_max(first.0, Ordering::Relaxed);
+    }
+
+    /// Paces viewers in this way from now on, also those who watch already.
+    pub fn pace_viewers(&self, throttle: pace::Throttle) {
+        self.core.throttle.store(Arc::new(throttle));
     }
 
     /// Takes a channel off the air; its viewers' streams end.

@@ -2,13 +2,15 @@
 //!
 //! The channel's task writes; viewers read, each at its own cursor, and never hold it up: what is
 //! too old leaves, whoever still wanted it. A block becomes visible when its time comes
-//! ([`Ring::advance`]), which is all the pacing there is.
+//! ([`Ring::advance`]), which is all the pacing that a viewer at the edge sees; one that fell
+//! behind is paced by its [`Appetite`].
 //!
 //! Blocks are slices of their unit's bytes, whole packets, and the first one of a unit begins with
 //! PAT, PMT and a key frame.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -19,8 +21,6 @@ use crate::mpegts::unit::Unit;
 
 /// Longest block, in ticks (100 ms).
 const BLOCK: i64 = 9_000;
-/// Most bytes given to a viewer at once.
-const MOUTHFUL: usize = 256 << 10;
 /// What was on air this long ago leaves the ring, in ticks (6 s).
 const KEEP: i64 = 6 * 90_000;
 /// A ring with more bytes gives up what is over, even sooner.
@@ -30,6 +30,8 @@ const MOST_BYTES: usize = 48 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     inner: Mutex<Inner>,
+    /// What the units in the ring carry, in bits a second.
+    bits_per_second: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,10 @@ struct Inner {
     visible: u64,
     bytes: usize,
     closed: bool,
+    /// Those who wait for the next block to become visible.
     waiting: HashMap<ViewerId, Waker>,
+    /// Those who wait for the next block to exist.
+    eager: HashMap<ViewerId, Waker>,
 }
 
 #[derive(Debug)]
@@ -70,6 +75,17 @@ pub(super) struct Cursor {
     fresh: bool,
 }
 
+/// How much a viewer wants, and may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Appetite {
+    /// Blocks that are sent later than this (ticks) are not for it yet.
+    pub(super) until: i64,
+    /// Whether blocks that are not visible yet are for it, too.
+    pub(super) unsent: bool,
+    /// Most bytes at once; a block is never divided.
+    pub(super) most: usize,
+}
+
 /// What a viewer finds at its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
@@ -77,11 +93,18 @@ pub(super) enum Taken {
     Bytes {
         /// Whole packets.
         bytes: Bytes,
+        /// Sending time of the last block among them.
+        to: i64,
         /// Whether a discontinuity must be announced first.
         jump: bool,
     },
     /// Nothing yet; the waker is called when there is.
     Wait,
+    /// Something, but beyond what the viewer may have; nobody is called.
+    Later {
+        /// Its sending time.
+        at: i64,
+    },
     /// Its place left the ring.
     Fallen,
     /// The channel ended.
@@ -108,6 +131,31 @@ impl Ring {
             from += marks;
         }
         inner.bytes += unit.bytes.len();
+        self.measure(&inner);
+        let woken = std::mem::take(&mut inner.eager);
+        drop(inner);
+        wake(woken);
+    }
+
+    /// What the units in the ring carry, in bits a second; 0 while there is less than a second.
+    pub(super) fn bits_per_second(&self) -> u64 {
+        self.bits_per_second.load(Ordering::Relaxed)
+    }
+
+    /// Sending time of the newest visible block; `None` before the first.
+    pub(super) fn edge(&self) -> Option<i64> {
+        let inner = self.lock();
+        let newest = usize::try_from(inner.visible - inner.base).ok()?.checked_sub(1)?;
+        inner.blocks.get(newest).map(|block| block.at)
+    }
+
+    fn measure(&self, inner: &Inner) {
+        let (Some(first), Some(last)) = (inner.blocks.front(), inner.blocks.back()) else { return };
+        let ticks = u64::try_from(last.at - first.at).unwrap_or(0);
+        if ticks >= 90_000 {
+            let bytes = u64::try_from(inner.bytes).unwrap_or(0);
+            self.bits_per_second.store(bytes * 8 * 90_000 / ticks, Ordering::Relaxed);
+        }
     }
 
     /// Makes visible what may be sent at `sent_until`, gives up what `now` has left behind, and
@@ -144,33 +192,48 @@ impl Ring {
     }
 
     /// Takes what is at the cursor and moves it on; leaves `waker` when there is nothing.
-    pub(super) fn take(&self, cursor: &mut Cursor, viewer: ViewerId, waker: &Waker) -> Taken {
+    pub(super) fn take(
+        &self,
+        cursor: &mut Cursor,
+        viewer: ViewerId,
+        appetite: Appetite,
+        waker: &Waker,
+    ) -> Taken {
         let mut inner = self.lock();
         let Some(offset) = cursor.next.checked_sub(inner.base) else { return Taken::Fallen };
-        if cursor.next >= inner.visible {
+        let there = match appetite.unsent {
+            true => inner.base + u64::try_from(inner.blocks.len()).unwrap_or(0),
+            false => inner.visible,
+        };
+        // Beyond what is visible may be who took blocks before they were.
+        let Some(ready) = there.checked_sub(cursor.next).filter(|ready| *ready > 0) else {
             if inner.closed {
                 return Taken::Closed;
             }
-            inner.waiting.insert(viewer, waker.clone());
+            let who = if appetite.unsent { &mut inner.eager } else { &mut inner.waiting };
+            who.insert(viewer, waker.clone());
             return Taken::Wait;
-        }
-        let ready = usize::try_from(inner.visible - cursor.next).unwrap_or(0);
+        };
+        let ready = usize::try_from(ready).unwrap_or(0);
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let mut blocks = inner.blocks.iter().skip(offset).take(ready);
         let Some(first) = blocks.next() else { return Taken::Wait };
-        let mut range = first.range.clone();
+        if first.at > appetite.until {
+            return Taken::Later { at: first.at };
+        }
+        let (mut range, mut to) = (first.range.clone(), first.at);
         let mut taken = 1;
         // Blocks of one unit lie side by side in its bytes.
         for block in blocks.take_while(|block| block.begins.is_none()) {
-            if block.range.end - range.start > MOUTHFUL {
+            if block.range.end - range.start > appetite.most || block.at > appetite.until {
                 break;
             }
-            range.end = block.range.end;
+            (range.end, to) = (block.range.end, block.at);
             taken += 1;
         }
         let jump = first.begins.is_some_and(|begins| begins.jump) && !cursor.fresh;
         *cursor = Cursor { next: cursor.next + taken, fresh: false };
-        Taken::Bytes { bytes: first.unit.slice(range), jump }
+        Taken::Bytes { bytes: first.unit.slice(range), to, jump }
     }
 
     /// The bytes of the whole units shown from `from` on, sent or not.
@@ -191,14 +254,18 @@ impl Ring {
         let mut inner = self.lock();
         inner.closed = true;
         let woken = std::mem::take(&mut inner.waiting);
+        let eager = std::mem::take(&mut inner.eager);
         drop(inner);
         wake(woken);
+        wake(eager);
     }
 
     /// Forgets that a viewer waits, and lets it look once more.
     pub(super) fn wake(&self, viewer: ViewerId) {
-        let waker = self.lock().waiting.remove(&viewer);
-        if let Some(waker) = waker {
+        let mut inner = self.lock();
+        let wakers = [inner.waiting.remove(&viewer), inner.eager.remove(&viewer)];
+        drop(inner);
+        for waker in wakers.into_iter().flatten() {
             waker.wake();
         }
     }
@@ -252,6 +319,8 @@ mod tests {
 
     const SECOND: i64 = 90_000;
     const ME: ViewerId = ViewerId(1);
+    /// Everything that is visible.
+    const ALL: Appetite = Appetite { until: i64::MAX, unsent: false, most: 256 << 10 };
 
     #[test]
     fn blocks_become_visible_when_their_time_comes() {
@@ -264,6 +333,40 @@ mod tests {
         assert_eq!(take(&ring, &mut cursor), Taken::Wait);
         ring.advance(0, i64::MAX);
         assert_eq!(read(&ring, &mut cursor), 21 * PACKET, "the rest of the unit at once");
+        assert_eq!(read(&ring, &mut cursor), 25 * PACKET);
+    }
+
+    #[test]
+    fn a_viewer_takes_no_more_than_it_may() {
+        let ring = ring(3);
+        ring.advance(0, 3 * SECOND);
+        let mut cursor = ring.place(0);
+        let may = Appetite { until: 10_000, ..ALL };
+        let taken = ring.take(&mut cursor, ME, may, Waker::noop());
+        assert!(matches!(taken, Taken::Bytes { to: 7_200, .. }), "{taken:?}");
+        assert_eq!(ring.take(&mut cursor, ME, may, Waker::noop()), Taken::Later { at: 14_400 });
+        let small = Appetite { most: 1, ..ALL };
+        let taken = ring.take(&mut cursor, ME, small, Waker::noop());
+        assert!(matches!(taken, Taken::Bytes { to: 14_400, .. }), "a block is whole: {taken:?}");
+        assert_eq!(ring.bits_per_second(), 75 * 188 * 8 * 90_000 / (3 * SECOND as u64 - 3_600));
+    }
+
+    #[test]
+    fn who_wants_it_is_given_what_is_not_due_and_then_waits_like_others() {
+        let ring = ring(2);
+        ring.advance(0, 9_000);
+        let mut cursor = ring.place(0);
+        let all = Appetite { unsent: true, ..ALL };
+        let eager = |cursor: &mut Cursor| ring.take(cursor, ME, all, Waker::noop());
+        assert!(matches!(eager(&mut cursor), Taken::Bytes { .. }));
+        assert!(matches!(eager(&mut cursor), Taken::Bytes { .. }));
+        assert_eq!(eager(&mut cursor), Taken::Wait);
+        // The mode changes: what was taken early is not taken again.
+        assert_eq!(take(&ring, &mut cursor), Taken::Wait);
+        ring.advance(0, 2 * SECOND);
+        assert_eq!(take(&ring, &mut cursor), Taken::Wait);
+        ring.push(&unit(2 * SECOND), 2 * SECOND, false);
+        ring.advance(0, 3 * SECOND);
         assert_eq!(read(&ring, &mut cursor), 25 * PACKET);
     }
 
@@ -329,7 +432,7 @@ mod tests {
     }
 
     fn take(ring: &Ring, cursor: &mut Cursor) -> Taken {
-        ring.take(cursor, ME, Waker::noop())
+        ring.take(cursor, ME, ALL, Waker::noop())
     }
 
     #[track_caller]

@@ -189,6 +189,116 @@ async fn a_slow_viewer_is_skipped_once_and_then_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stuck_viewer_changes_neither_the_bytes_nor_the_time_of_others() {
+    let alone = watched(&Rig::prepared()).await;
+    let rig = Rig::prepared();
+    let mut stuck = rig.join();
+    assert!(stuck.next().await.is_some());
+    let beside = watched(&rig).await;
+    assert!(alone.len() > 200, "{}", alone.len());
+    assert!(alone == beside, "what others get, and when, is not what it was");
+    assert_eq!(rig.tuning.viewers().len(), 1, "the stuck one: others have left");
+}
+
+/// What a viewer gets in 25 seconds, and at which millisecond.
+async fn watched(rig: &Rig) -> Vec<(i64, Bytes)> {
+    let mut viewer = rig.join();
+    let mut got = Vec::new();
+    while rig.now() < START + 25_000 {
+        let Some(bytes) = viewer.next().await else { break };
+        got.push((rig.now(), bytes));
+    }
+    got
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_when_a_person_says_so_and_may_come_back() {
+    let rig = Rig::prepared();
+    let (mut viewer, mut other) = (rig.join(), rig.join());
+    rig.read_for(&mut viewer, 2_500).await;
+    rig.read_for(&mut other, 2_500).await;
+    let listed = rig.tuning.viewers();
+    let session = listed.iter().find(|session| session.id == other.id()).unwrap();
+    assert!(
+        session.bytes > 0 && session.bitrate_bps > 0 && session.lag_ms < Some(200),
+        "{session:?}"
+    );
+    let tuner = Arc::new(());
+    viewer.hold(Arc::clone(&tuner));
+    assert!(rig.steering.end_session(viewer.id(), SessionEnd::Kicked));
+    assert_eq!(Arc::strong_count(&tuner), 1);
+    assert!(!rig.steering.end_session(viewer.id(), SessionEnd::Kicked));
+    assert_eq!(viewer.next().await, None);
+    assert!(other.next().await.is_some());
+    assert_eq!((rig.tuning.viewers().len(), rig.tuning.counters().kicked), (1, 1));
+    let _again = rig.join();
+    drop(viewer);
+    let (ended, open) = rig.steering.session_records();
+    assert_eq!((ended.len(), open.len()), (1, 2));
+    assert_eq!(ended[0].ended.unwrap().1, SessionEnd::Kicked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_has_so_many_streams_and_its_own_old_one_gives_way() {
+    let rig = Rig::with(|settings| settings.viewers_per_user = 1);
+    let from = |agent: &str| ViewerInfo { user_agent: agent.to_owned(), ..who("ts") };
+    let mut old = rig.tuning.join(CHANNEL, from("kodi")).unwrap();
+    assert!(old.next().await.is_some());
+    let refused = rig.tuning.join(CHANNEL, from("vlc")).map(|_| ());
+    let user = "127.0.0.1".to_owned();
+    assert_eq!(refused, Err(JoinError::UserFull { user, limit: 1 }));
+    let key = ViewerInfo { user: Some("mum".to_owned()), ..from("vlc") };
+    let _mum = rig.tuning.join(CHANNEL, key).unwrap();
+    let _new = rig.tuning.join(CHANNEL, from("kodi")).unwrap();
+    assert_eq!(old.next().await, None);
+    assert_eq!((rig.tuning.counters().replaced, rig.tuning.counters().refused), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_stalled_catches_up_as_its_mode_says() {
+    use pace::{Mode, Throttle};
+    // How far behind the edge it is half a second after a stall of four seconds.
+    for (mode, behind) in [(Mode::Burst, 0..=200), (Mode::Realtime, 2_000..=3_200)] {
+        // Less than the stream carries.
+        let rig = Rig::with(|s| s.throttle = Throttle { mode, target_bps: 1, mouthful: 4_096 });
+        let mut viewer = rig.join();
+        let mut stream = rig.read_for(&mut viewer, 3_000).await;
+        rig.sleep(4_000).await;
+        stream.extend(rig.read_for(&mut viewer, 500).await);
+        let lag = rig.tuning.viewers()[0].lag_ms.unwrap();
+        assert!(behind.contains(&lag), "{mode:?}: {lag} ms");
+        stream.extend(rig.read_for(&mut viewer, 20_000).await);
+        let lag = rig.tuning.viewers()[0].lag_ms.unwrap();
+        assert!(lag <= 200, "{mode:?}: still {lag} ms behind");
+        let report = check(&stream, rig.now() * 90);
+        assert!(report.is_clean(), "{mode:?}: {:?}", report.faults);
+        assert_eq!(rig.tuning.counters().skips, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_throttler_all_that_exists_is_sent_and_nothing_more() {
+    use pace::{Mode, Throttle};
+    let rig = Rig::prepared();
+    let mut viewer = rig.join();
+    let mut stream = rig.read_for(&mut viewer, 5_000).await;
+    let ahead = |rig: &Rig, stream: &[u8]| {
+        let report = check(stream, rig.now() * 90);
+        assert!(report.is_clean(), "{:?}", report.faults);
+        report.pictures.last().unwrap().dts / 90 - rig.now()
+    };
+    assert!((6_800..=7_100).contains(&ahead(&rig, &stream)));
+    // In force at once, for those who watch already, and back again.
+    rig.steering.pace_viewers(Throttle { mode: Mode::Disabled, ..rig.tuning.pacing() });
+    stream.extend(rig.read_for(&mut viewer, 4_000).await);
+    let early = ahead(&rig, &stream);
+    assert!((7_100..=9_600).contains(&early), "{early} ms ahead");
+    rig.steering.pace_viewers(Throttle { mode: Mode::Burst, ..rig.tuning.pacing() });
+    stream.extend(rig.read_for(&mut viewer, 8_000).await);
+    assert!((6_800..=7_100).contains(&ahead(&rig, &stream)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_viewer_that_takes_nothing_is_shown_out() {
     let rig = Rig::prepared();
     let mut viewer = rig.join();
@@ -398,6 +508,11 @@ struct Rig {
 impl Rig {
     /// Three media of ten seconds in turn, all in the store.
     fn prepared() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The same with other settings.
+    fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let profile = Profile::named("360p25").unwrap();
         let store = FakeStore::with_slates(&profile);
         for id in 1..4 {
@@ -408,17 +523,20 @@ impl Rig {
         let stop = Stop::new();
         let (sender, facts) = mpsc::channel(64);
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
+        let mut settings = Settings {
             cache_dir: folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,
             linger_ms: 30_000,
             viewers_per_channel: 3,
+            viewers_per_user: 0,
+            throttle: pace::Throttle::default(),
             idle_ms: 300_000,
             ahead_ms: 0,
             ffmpeg: "ffmpeg".into(),
             limits: pool::Limits::default(),
         };
+        change(&mut settings);
         let parts = Parts {
             renditions: Arc::clone(&store) as Arc<dyn Renditions>,
             conforming: Arc::clone(&conforming) as Arc<dyn Conforming>,
@@ -544,7 +662,13 @@ fn on_air(profile: &Profile, start: i64, slots: &[(Option<i64>, i64, i64)]) -> O
 }
 
 fn who(via: &'static str) -> ViewerInfo {
-    ViewerInfo { addr: Ipv4Addr::LOCALHOST.into(), user_agent: "test".to_owned(), via }
+    ViewerInfo {
+        addr: Ipv4Addr::LOCALHOST.into(),
+        user_agent: "test".to_owned(),
+        via,
+        user: None,
+        ticket: None,
+    }
 }
 
 /// What the pictures of a stream say they are.

@@ -1,77 +1,34 @@
-//! Viewers: who reads a channel, and the stream of bytes each of them gets.
+//! Viewers: the stream of bytes that each of those who watch gets.
 //!
 //! A [`Viewer`] holds a place on the channel's ring and nothing else: one that is not polled costs
 //! nothing and falls off the ring. It is then skipped to what is on air now, once; if that happens
-//! again soon, or it took nothing for the idle time, its stream ends.
+//! again soon, or its session is ended from outside, its stream ends.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::time::Sleep;
 
 use super::channel::Live;
 use super::core::Counts;
 use super::lifecycle::{Fallen, fallen};
-use super::ring::{Cursor, Taken};
-use crate::domain::{ChannelId, UtcMillis, ViewerId};
+use super::pace::{Mode, Pace, Throttle};
+use super::ring::{Appetite, Cursor, Taken};
+use super::sessions::Session;
+use crate::domain::{SessionEnd, ViewerId};
 use crate::mpegts::unit::discontinuity;
 
-/// `via` of those who read playlists and segments.
-pub(super) const VIA_HLS: &str = "hls";
-
-/// Who wants to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ViewerInfo {
-    /// Where from.
-    pub addr: IpAddr,
-    /// What it calls itself. Text from outside.
-    pub user_agent: String,
-    /// How: `ts`, `hls` or `hdhomerun`.
-    pub via: &'static str,
-}
-
-/// A viewer as others see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ViewerSession {
-    /// Which viewer.
-    pub id: ViewerId,
-    /// What it watches.
-    pub channel: ChannelId,
-    /// Where from.
-    pub addr: IpAddr,
-    /// What it calls itself. Text from outside.
-    pub user_agent: String,
-    /// How: `ts`, `hls` or `hdhomerun`.
-    pub via: &'static str,
-    /// Since when.
-    pub since: UtcMillis,
-    /// Bytes it took (0 for HLS, whose segments belong to nobody).
-    pub bytes: u64,
-    /// How often it was skipped.
-    pub skips: u32,
-}
-
-/// Why nobody can watch a channel.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinError {
-    /// The channel was not published (yet, or any more).
-    #[error("the channel is not on air")]
-    NotOnAir,
-    /// It has as many viewers as it may have.
-    #[error("the channel has {limit} viewers, as many as it may have")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-    /// The server stops.
-    #[error("the server is stopping")]
-    Stopping,
-}
+/// A viewer that took nothing for this long when its connection ended did not leave by itself.
+const STALLED_MS: i64 = 10_000;
 
 /// A viewer's bytes, from PAT, PMT and a key frame on. Leaves the channel when dropped.
 #[derive(Debug)]
@@ -79,31 +36,58 @@ pub struct Viewer {
     live: Arc<Live>,
     session: Arc<Session>,
     counts: Arc<Counts>,
+    throttle: Arc<ArcSwap<Throttle>>,
+    lead_ms: i64,
     cursor: Cursor,
+    pace: Pace,
+    /// Runs while something is ready that the viewer may not take yet.
+    pause: Option<Pin<Box<Sleep>>>,
     last_skip_ms: Option<i64>,
     /// Whether what is taken next does not continue what was sent.
     skipped: bool,
-    /// What was taken and comes after the announcement of a jump.
-    held: VecDeque<Bytes>,
+    /// What was taken and comes after the announcement of a jump, with its sending time.
+    held: VecDeque<(Bytes, i64)>,
+    /// Why it ended by itself.
+    ended: Option<SessionEnd>,
 }
 
 impl Viewer {
-    pub(super) fn new(live: Arc<Live>, session: Arc<Session>, counts: Arc<Counts>) -> Self {
-        let cursor = live.ring.place(live.now_ms() * 90);
+    pub(super) fn new(
+        live: Arc<Live>,
+        session: Arc<Session>,
+        counts: Arc<Counts>,
+        throttle: Arc<ArcSwap<Throttle>>,
+        lead_ms: i64,
+    ) -> Self {
+        let now_ms = live.now_ms();
+        let cursor = live.ring.place(now_ms * 90);
+        let pace = Pace::joined(now_ms, lead_ms);
+        let held = VecDeque::new();
         Self {
             live,
             session,
             counts,
+            throttle,
+            lead_ms,
             cursor,
+            pace,
+            pause: None,
             last_skip_ms: None,
             skipped: false,
-            held: VecDeque::new(),
+            held,
+            ended: None,
         }
     }
 
     /// Who this is.
     pub fn id(&self) -> ViewerId {
         self.session.id
+    }
+
+    /// Keeps `thing`, such as a tuner, until the session ends, however it ends; that may be before
+    /// this viewer is dropped.
+    pub fn hold(&self, thing: impl Any + Send) {
+        self.session.hold(Box::new(thing));
     }
 
     /// Goes on at now, or ends; says which.
@@ -113,8 +97,9 @@ impl Viewer {
             Fallen::Skip => {
                 self.last_skip_ms = Some(now_ms);
                 self.cursor = self.live.ring.place(now_ms * 90);
+                self.pace = Pace::joined(now_ms, self.lead_ms);
                 self.skipped = true;
-                self.session.skips.fetch_add(1, Ordering::Relaxed);
+                self.session.skipped();
                 self.counts.skips.fetch_add(1, Ordering::Relaxed);
             }
             Fallen::Drop => {
@@ -123,6 +108,29 @@ impl Viewer {
         }
         verdict
     }
+
+    fn over(&mut self, why: SessionEnd) -> Poll<Option<Bytes>> {
+        self.ended = Some(why);
+        Poll::Ready(None)
+    }
+
+    /// Hands on what was taken.
+    fn give(&mut self, bytes: Bytes, to: i64, now_ms: i64) -> Poll<Option<Bytes>> {
+        let taken = u64::try_from(bytes.len()).unwrap_or(0);
+        if to > i64::MIN {
+            self.pace.gave(to, now_ms);
+        }
+        self.session.took(taken, to, now_ms);
+        self.counts.bytes.fetch_add(taken, Ordering::Relaxed);
+        Poll::Ready(Some(bytes))
+    }
+
+    /// Waits until a block of the sending time `at` may be taken; whether that is now.
+    fn wait_for(&mut self, at: i64, throttle: Throttle, cx: &mut Context<'_>) -> Poll<()> {
+        let ms = self.pace.wait_ms(throttle, self.live.ring.bits_per_second(), at);
+        let pause = self.pause.insert(Box::pin(tokio::time::sleep(Duration::from_millis(ms))));
+        pause.as_mut().poll(cx)
+    }
 }
 
 impl Stream for Viewer {
@@ -130,32 +138,42 @@ impl Stream for Viewer {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = &mut *self;
+        let throttle = **this.throttle.load();
         loop {
             let now_ms = this.live.now_ms();
-            if this.session.expired.load(Ordering::Relaxed) {
+            if this.session.has_ended() || this.ended.is_some() {
                 return Poll::Ready(None);
             }
-            if let Some(bytes) = this.held.pop_front() {
-                let taken = u64::try_from(bytes.len()).unwrap_or(0);
-                this.session.bytes.fetch_add(taken, Ordering::Relaxed);
-                this.session.seen_ms.store(now_ms, Ordering::Relaxed);
-                this.counts.bytes.fetch_add(taken, Ordering::Relaxed);
-                return Poll::Ready(Some(bytes));
+            if let Some((bytes, to)) = this.held.pop_front() {
+                return this.give(bytes, to, now_ms);
             }
-            match this.live.ring.take(&mut this.cursor, this.session.id, cx.waker()) {
-                Taken::Bytes { bytes, jump } => {
+            let appetite = Appetite {
+                until: this.pace.limit(throttle, this.live.ring.bits_per_second(), now_ms),
+                unsent: throttle.mode == Mode::Disabled,
+                most: throttle.mouthful,
+            };
+            match this.live.ring.take(&mut this.cursor, this.session.id, appetite, cx.waker()) {
+                Taken::Bytes { bytes, to, jump } => {
                     if std::mem::take(&mut this.skipped) || jump {
-                        this.held.push_back(discontinuity(&bytes));
+                        this.held.push_back((discontinuity(&bytes), i64::MIN));
                     }
-                    this.held.push_back(bytes);
+                    this.held.push_back((bytes, to));
                 }
-                Taken::Wait => return Poll::Pending,
+                Taken::Wait => {
+                    this.pause = None;
+                    return Poll::Pending;
+                }
+                Taken::Later { at } => {
+                    if this.wait_for(at, throttle, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
                 Taken::Fallen => {
                     if this.fell(now_ms) == Fallen::Drop {
-                        return Poll::Ready(None);
+                        return this.over(SessionEnd::Slow);
                     }
                 }
-                Taken::Closed => return Poll::Ready(None),
+                Taken::Closed => return this.over(this.live.why_over()),
             }
         }
     }
@@ -163,173 +181,17 @@ impl Stream for Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.live.sessions.leave(self.session.id, self.live.now_ms());
+        let now_ms = self.live.now_ms();
+        let stalled = now_ms - self.session.seen_ms() >= STALLED_MS;
+        let why = match (self.ended, self.live.why_over()) {
+            (Some(why), _) => why,
+            // The body of an answer ends with the server.
+            (None, SessionEnd::ServerStopped) => SessionEnd::ServerStopped,
+            (None, _) if stalled => SessionEnd::Stalled,
+            (None, _) => SessionEnd::Left,
+        };
+        self.live.sessions.end(self.session.id, why, now_ms);
         self.live.ring.wake(self.session.id);
         self.live.wake.notify_one();
-    }
-}
-
-/// One viewer's numbers.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: ViewerId,
-    info: ViewerInfo,
-    since_ms: i64,
-    bytes: AtomicU64,
-    skips: AtomicU64,
-    /// When it last took something.
-    seen_ms: AtomicI64,
-    expired: AtomicBool,
-}
-
-/// Who watches a channel.
-#[derive(Debug)]
-pub(super) struct Sessions {
-    limit: usize,
-    book: Mutex<Book>,
-}
-
-#[derive(Debug)]
-struct Book {
-    open: HashMap<ViewerId, Arc<Session>>,
-    /// When the last one left, or the channel was started.
-    left_at_ms: i64,
-}
-
-impl Sessions {
-    pub(super) fn new(limit: usize, now_ms: i64) -> Self {
-        Self { limit, book: Mutex::new(Book { open: HashMap::new(), left_at_ms: now_ms }) }
-    }
-
-    /// Lets a viewer in.
-    pub(super) fn enter(
-        &self,
-        id: ViewerId,
-        info: ViewerInfo,
-        now_ms: i64,
-    ) -> Result<Arc<Session>, JoinError> {
-        let mut book = self.lock();
-        if book.open.len() >= self.limit {
-            return Err(JoinError::Full { limit: self.limit });
-        }
-        let session = Arc::new(Session {
-            id,
-            info: ViewerInfo { user_agent: tidy(&info.user_agent), ..info },
-            since_ms: now_ms,
-            bytes: AtomicU64::new(0),
-            skips: AtomicU64::new(0),
-            seen_ms: AtomicI64::new(now_ms),
-            expired: AtomicBool::new(false),
-        });
-        book.open.insert(id, Arc::clone(&session));
-        Ok(session)
-    }
-
-    /// Notes that a reader of playlists is there; says whether it was there before.
-    pub(super) fn seen_again(&self, info: &ViewerInfo, now_ms: i64) -> bool {
-        let book = self.lock();
-        let info = ViewerInfo { user_agent: tidy(&info.user_agent), ..info.clone() };
-        let known = book.open.values().find(|session| session.info == info);
-        if let Some(session) = known {
-            session.seen_ms.store(now_ms, Ordering::Relaxed);
-        }
-        known.is_some()
-    }
-
-    fn leave(&self, id: ViewerId, now_ms: i64) {
-        let mut book = self.lock();
-        if book.open.remove(&id).is_some() {
-            book.left_at_ms = now_ms;
-        }
-    }
-
-    /// Shows those out that took nothing for too long; gives their ids.
-    pub(super) fn expire(&self, now_ms: i64, idle_ms: i64, idle_hls_ms: i64) -> Vec<ViewerId> {
-        let mut book = self.lock();
-        let is_idle = |session: &Session| {
-            let limit = if session.info.via == VIA_HLS { idle_hls_ms } else { idle_ms };
-            now_ms - session.seen_ms.load(Ordering::Relaxed) >= limit
-        };
-        let idle: Vec<ViewerId> = book
-            .open
-            .values()
-            .filter(|session| is_idle(session))
-            .map(|session| session.id)
-            .collect();
-        for id in &idle {
-            if let Some(session) = book.open.remove(id) {
-                session.expired.store(true, Ordering::Relaxed);
-                book.left_at_ms = now_ms;
-            }
-        }
-        idle
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.lock().open.len()
-    }
-
-    /// When the last viewer left; `None` while there is one.
-    pub(super) fn left_at_ms(&self) -> Option<i64> {
-        let book = self.lock();
-        book.open.is_empty().then_some(book.left_at_ms)
-    }
-
-    pub(super) fn list(&self, channel: ChannelId) -> Vec<ViewerSession> {
-        let view = |session: &Arc<Session>| ViewerSession {
-            id: session.id,
-            channel,
-            addr: session.info.addr,
-            user_agent: session.info.user_agent.clone(),
-            via: session.info.via,
-            since: UtcMillis(session.since_ms),
-            bytes: session.bytes.load(Ordering::Relaxed),
-            skips: u32::try_from(session.skips.load(Ordering::Relaxed)).unwrap_or(u32::MAX),
-        };
-        self.lock().open.values().map(view).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The name a client gives itself, fit to be shown: one line of at most 200 characters.
-fn tidy(user_agent: &str) -> String {
-    user_agent.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    #[test]
-    fn a_channel_holds_as_many_viewers_as_it_may() {
-        let sessions = Sessions::new(2, 0);
-        assert!(sessions.enter(ViewerId(1), info("ts"), 0).is_ok());
-        assert!(sessions.enter(ViewerId(2), info("ts"), 0).is_ok());
-        let full = sessions.enter(ViewerId(3), info("ts"), 0).map(|_| ());
-        assert_eq!(full, Err(JoinError::Full { limit: 2 }));
-        sessions.leave(ViewerId(1), 5);
-        assert!(sessions.enter(ViewerId(3), info("ts"), 0).is_ok());
-    }
-
-    #[test]
-    fn who_takes_nothing_is_shown_out() {
-        let sessions = Sessions::new(9, 0);
-        sessions.enter(ViewerId(1), info("ts"), 0).unwrap();
-        sessions.enter(ViewerId(2), info(VIA_HLS), 0).unwrap();
-        assert!(sessions.seen_again(&info(VIA_HLS), 1_000));
-        assert_eq!(sessions.expire(24_999, 300_000, 24_000), []);
-        assert_eq!(sessions.expire(25_000, 300_000, 24_000), [ViewerId(2)]);
-        assert_eq!(sessions.left_at_ms(), None);
-        assert_eq!(sessions.expire(300_000, 300_000, 24_000), [ViewerId(1)]);
-        assert_eq!(sessions.left_at_ms(), Some(300_000));
-    }
-
-    fn info(via: &'static str) -> ViewerInfo {
-        ViewerInfo { addr: Ipv4Addr::LOCALHOST.into(), user_agent: "test".to_owned(), via }
     }
 }

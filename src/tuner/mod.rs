@@ -66,7 +66,8 @@ impl Channels for Tuning {
         client: IpAddr,
     ) -> Result<BoxStream<'static, Bytes>, String> {
         let user_agent = "HDHomeRun control port".to_owned();
-        let who = ViewerInfo { addr: client, user_agent, via: "hdhomerun" };
+        let who =
+            ViewerInfo { addr: client, user_agent, via: "hdhomerun", user: None, ticket: None };
         match Self::join(self, channel, who) {
             Ok(viewer) => Ok(viewer.boxed()),
             Err(error) => Err(error.to_string()),

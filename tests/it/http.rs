@@ -136,6 +136,7 @@ fn filled(path: &str) -> String {
         ("{collection}", "999999"),
         ("{profile}", "999999"),
         ("{incident}", "999999"),
+        ("{session}", "999999"),
     ];
     holes.into_iter().fold(path.to_owned(), |path, (hole, value)| path.replace(hole, value))
 }

@@ -12,6 +12,7 @@ pub mod libraries;
 pub mod media;
 pub mod profile_view;
 pub mod profiles;
+pub mod sessions;
 
 use crate::control::ControlError;
 use crate::domain::UtcMillis;

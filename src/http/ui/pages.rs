@@ -190,7 +190,7 @@ mod tests {
 
     fn context(name: &str) -> Context {
         let name = Some(name.to_owned()).filter(|name| !name.is_empty());
-        Context { caller: Caller { name, token: None }, nonce: "n".into(), version: "1" }
+        Context { caller: Caller { name, ..Caller::default() }, nonce: "n".into(), version: "1" }
     }
 
     async fn text(response: Response) -> String {
