@@ -420,7 +420,7 @@ mod tests {
         let expected = "#EXTM3U\n#EXT-X-PART:URI=\"../hls/5.1/a.ts\",DURATION=1\n#EXTINF:4.0,\n\
             ../hls/5.1/100.ts\n";
         assert_eq!(place("").fill(playlist), expected);
-        let caller = Caller { name: None, token: Some("a&b".to_owned()) };
+        let caller = Caller { token: Some("a&b".to_owned()), ..Caller::default() };
         let filled = place(&query_of(&caller)).fill(playlist);
         assert!(filled.contains("/a.ts?access_token=a%26b\"") && filled.contains("/100.ts?access"));
     }
