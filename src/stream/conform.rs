@@ -9,6 +9,7 @@
 //! channels that waited for it, and not tried again for them before [`Conforming::restart`]: no
 //! retry loop hides behind the operator's back.
 
+mod findings;
 mod grid;
 mod hole;
 mod job;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::findings::Findings;
 use self::hole::{next_hole, stated_end};
 use self::run::{Means, Progress, Task};
 pub(in crate::stream) use self::sample::Uncopied;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub ffmpeg: OsString,
     /// The picture for sound without picture.
     pub still: PathBuf,
+    /// Where what is found out about files is kept.
+    pub findings: PathBuf,
 }
 
 /// Makes renditions; see the module.
@@ -98,10 +102,11 @@ impl Conformer {
         facts: mpsc::Sender<Fact>,
         settings: Settings,
     ) -> Arc<Self> {
-        let Settings { ffmpeg, still } = settings;
+        let Settings { ffmpeg, still, findings } = settings;
+        let findings = Arc::new(Findings::new(findings));
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            means: Means { shelf, store, pool, clock, facts, ffmpeg, still },
+            means: Means { shelf, store, pool, clock, facts, ffmpeg, still, findings },
             stop: stop.clone(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             state: Mutex::default(),

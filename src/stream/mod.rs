@@ -222,7 +222,11 @@ pub fn start(
         Arc::clone(&clock),
         stop,
         facts.clone(),
-        conform::Settings { ffmpeg: settings.ffmpeg.clone(), still: cards.sound() },
+        conform::Settings {
+            ffmpeg: settings.ffmpeg.clone(),
+            still: cards.sound(),
+            findings: settings.cache_dir.join("findings"),
+        },
     );
     let means = ahead::Means {
         conformer: Arc::clone(&conformer),

@@ -84,6 +84,10 @@ pub struct Notes {
     pub end_frame: Option<i64>,
     /// Why its picture cannot be copied, once that was tried.
     pub copy_barred: Option<String>,
+    /// What its sound is lifted by, in hundredths of a decibel; one for all of it.
+    pub gain: Option<i32>,
+    /// Why its subtitles are not burned in, once that failed.
+    pub words_barred: Option<String>,
     /// How far copied pictures lie behind the grid, in ticks; the same in every run.
     pub phase: Option<i64>,
     /// Why the file must not be read in process, once that was found out.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Conformer;
 use super::hole::{next_hole, stated_end};
-use super::run::{self, Means, RunEnd, Task};
+use super::run::{self, Extras, Means, RunEnd, Source, Task};
 use crate::domain::ConformEnd;
 use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
 use crate::stream::store::StoreError;
@@ -46,7 +46,21 @@ impl Conformer {
             if let Some(other) = self.next_other(task, hole.start) {
                 hole.until = Some(hole.until.map_or(other, |until| until.min(other)));
             }
-            match run::run(&self.means, task, &treatment, hole).await {
+            let extras = tokio::select! {
+                () = task.cancel.cancelled() => return ConformEnd::Cancelled,
+                extras = self.extras(task, &treatment) => extras,
+            };
+            match run::run(&self.means, task, &treatment, &extras, hole).await {
+                RunEnd::Over(ConformEnd::Unusable { reason }) if extras.words.is_some() => {
+                    tracing::warn!(
+                        media.id = %task.media.id,
+                        "media {} goes without subtitles, because {reason}", task.media.id
+                    );
+                    let noted = store.note(&task.key, |notes| notes.words_barred = Some(reason));
+                    if let Err(error) = noted {
+                        tracing::warn!(%error, "that is not on disk and will be found out again");
+                    }
+                }
                 RunEnd::Over(end) => return end,
                 RunEnd::Misfit { reason } if treatment.video == VideoTreatment::Copy => {
                     tracing::info!(
@@ -67,6 +81,54 @@ impl Conformer {
                 },
             }
         }
+    }
+
+    /// Finds out what a run needs to know besides the treatment.
+    async fn extras(&self, task: &Task, treatment: &Treatment) -> Extras {
+        let abilities = self.means.findings.abilities(&self.means).await;
+        let words = self.words(task, treatment).await;
+        let gain = self.gain(task, treatment).await;
+        Extras { abilities, words, gain }
+    }
+
+    /// The subtitles that become part of the picture, if any can be had.
+    async fn words(&self, task: &Task, treatment: &Treatment) -> Option<Source> {
+        let VideoTreatment::Encode { repair, .. } = &treatment.video else { return None };
+        let burned = repair.subtitles?;
+        if self.means.store.notes(&task.key).words_barred.is_some() {
+            return None;
+        }
+        if burned.bitmap {
+            return Some(Source::Track(burned.track));
+        }
+        let texts = self.means.findings.texts(&self.means, task, burned.track).await;
+        texts.map(Source::Texts)
+    }
+
+    /// What the sound is lifted by; one gain for all of a rendition, whoever begins it.
+    ///
+    /// A viewer does not wait until a whole file was listened to: without a finding the sound
+    /// stays as loud as it is.
+    async fn gain(&self, task: &Task, treatment: &Treatment) -> i32 {
+        let Means { store, findings, .. } = &self.means;
+        let AudioTreatment::Encode { track, downmix } = treatment.audio else { return 0 };
+        if task.profile.loudness_lufs.is_none() {
+            return 0;
+        }
+        if let Some(gain) = store.notes(&task.key).gain {
+            return gain;
+        }
+        let heard = match findings.heard(task, track).await {
+            None if task.effort == Effort::Background => {
+                findings.listen(&self.means, task, track, downmix).await
+            }
+            heard => heard,
+        };
+        let gain = heard.flatten().map_or(0, |lufs| ffmpeg::gain(lufs, &task.profile));
+        if let Err(error) = store.note(&task.key, |notes| notes.gain = Some(gain)) {
+            tracing::warn!(%error, "the gain of media {} is not on disk", task.media.id);
+        }
+        gain
     }
 
     /// The file ended: notes its length and judges it.

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::findings::Findings;
 use super::grid::Assembler;
 use super::hole::{Hole, SHORT};
 use super::rules::Misfit;
@@ -19,7 +20,7 @@ use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
 use crate::stream::direct::Shelf;
-use crate::stream::ffmpeg::{Effort, Run, Treatment, VideoTreatment};
+use crate::stream::ffmpeg::{Abilities, Effort, Run, Treatment, VideoTreatment, Words};
 use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
 use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
@@ -39,6 +40,7 @@ pub(super) struct Means {
     pub(super) facts: mpsc::Sender<Fact>,
     pub(super) ffmpeg: OsString,
     pub(super) still: PathBuf,
+    pub(super) findings: Arc<Findings>,
 }
 
 /// What is conformed, for whom.
@@ -66,6 +68,31 @@ pub(super) struct Progress {
     pub(super) held: AtomicBool,
 }
 
+/// What a run is given besides the treatment, found out beforehand.
+#[derive(Debug)]
+pub(super) struct Extras {
+    pub(super) abilities: Abilities,
+    pub(super) words: Option<Source>,
+    /// In hundredths of a decibel.
+    pub(super) gain: i32,
+}
+
+/// Where subtitles that are burned in come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Texts(PathBuf),
+    Track(usize),
+}
+
+impl Source {
+    fn words(&self) -> Words<'_> {
+        match self {
+            Self::Texts(path) => Words::Texts(path),
+            Self::Track(track) => Words::Track(*track),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RunEnd {
@@ -86,7 +113,13 @@ pub(super) enum RunEnd {
 }
 
 /// Runs ffmpeg over `hole` and stores what comes.
-pub(super) async fn run(means: &Means, task: &Task, treatment: &Treatment, hole: Hole) -> RunEnd {
+pub(super) async fn run(
+    means: &Means,
+    task: &Task,
+    treatment: &Treatment,
+    extras: &Extras,
+    hole: Hole,
+) -> RunEnd {
     let mut args = Run {
         path: &task.media.path,
         treatment,
@@ -101,6 +134,9 @@ pub(super) async fn run(means: &Means, task: &Task, treatment: &Treatment, hole:
         } else {
             &means.still
         },
+        abilities: extras.abilities,
+        words: extras.words.as_ref().map(Source::words),
+        gain: extras.gain,
     };
     if treatment.video == VideoTreatment::Still && args.until_frame.is_none() {
         args.until_frame = super::hole::stated_end(&task.media, &task.profile);

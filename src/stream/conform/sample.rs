@@ -10,7 +10,7 @@ use super::grid::Assembler;
 use super::rules::Misfit;
 use crate::domain::{Media, Profile};
 use crate::mpegts::demux::Demuxer;
-use crate::stream::ffmpeg::{self, Effort, Run, VideoTreatment};
+use crate::stream::ffmpeg::{self, Abilities, Effort, Run, VideoTreatment};
 use crate::stream::pool::{Priority, Running};
 use crate::stream::store::NewGop;
 
@@ -59,6 +59,9 @@ impl Conformer {
             effort: Effort::Background,
             threads: 1,
             still: Path::new(""),
+            abilities: Abilities::ALL,
+            words: None,
+            gain: 0,
         };
         let (pool, ffmpeg) = (&self.means.pool, self.means.ffmpeg.clone());
         let running = pool.spawn(ffmpeg, run.arguments(), Priority::Background).await;

@@ -1,6 +1,8 @@
 //! The conformer with the real ffmpeg, over small clips that carry their frame number as a
 //! pattern of ten blocks: what a rendition says to be frame `n` must show `n`.
 
+mod looks;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -138,7 +140,8 @@ impl Rig {
         let pool = Pool::start(limits, &stop, folder.path()).unwrap();
         let (sender, facts) = mpsc::channel(1_000);
         let still = folder.path().join("still.png");
-        let settings = Settings { ffmpeg: "ffmpeg".into(), still: still.clone() };
+        let findings = folder.path().join("findings");
+        let settings = Settings { ffmpeg: "ffmpeg".into(), still: still.clone(), findings };
         let clock: SharedClock = SystemClock::start();
         // These media state another size than their files have, so nothing is read in process.
         let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), &stop);

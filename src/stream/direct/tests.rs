@@ -132,7 +132,8 @@ impl Rig {
         let shelf = Shelf::over(Arc::clone(&store), files, Arc::clone(&clock), &stop);
         let still = folder.path().join("still.png");
         let (facts, _nobody) = tokio::sync::mpsc::channel(100);
-        let settings = conform::Settings { ffmpeg: "ffmpeg".into(), still };
+        let findings = folder.path().join("findings");
+        let settings = conform::Settings { ffmpeg: "ffmpeg".into(), still, findings };
         let shelf_too = Arc::clone(&shelf);
         let conformer = Conformer::start(shelf_too, store, pool, clock, &stop, facts, settings);
         Self { shelf, conformer, _folder: folder }

@@ -17,8 +17,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{AudioTreatment, Treatment, VideoTreatment, Weave};
-use crate::domain::{FrameRate, Profile};
+use super::picture::{self, Graph};
+use super::{Abilities, AudioTreatment, Treatment, VideoTreatment, sound};
+use crate::domain::{FrameRate, Preset, Profile};
 
 /// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
 pub const ORIGIN_TICKS: i64 = 900_000;
@@ -58,6 +59,21 @@ pub struct Run<'a> {
     pub threads: usize,
     /// The picture for sound without picture.
     pub still: &'a Path,
+    /// What this ffmpeg can do.
+    pub abilities: Abilities,
+    /// Subtitles that become part of a picture that is encoded.
+    pub words: Option<Words<'a>>,
+    /// What encoded sound is lifted by, in hundredths of a decibel.
+    pub gain: i32,
+}
+
+/// Where burned-in subtitles come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Words<'a> {
+    /// Texts in a file of their own.
+    Texts(&'a Path),
+    /// Pictures, in this subtitle track of the file.
+    Track(usize),
 }
 
 impl Run<'_> {
@@ -102,59 +118,32 @@ impl Run<'_> {
     }
 
     fn video(&self, args: &mut Args) {
-        let Profile { width, height, rate, video_kbps, .. } = self.profile;
+        let Profile { rate, video_kbps, buffer_kbit, preset, .. } = self.profile;
         match &self.treatment.video {
             VideoTreatment::Copy => {
                 args.words("-map 0:V:0 -c:v copy -bsf:v h264_mp4toannexb,dump_extra=freq=keyframe");
                 return;
             }
-            VideoTreatment::Encode { .. } => args.words("-map 0:V:0"),
-            VideoTreatment::Still => args.words("-map 1:v:0"),
-        }
-        let mut filters = Vec::new();
-        // `dar` is the shape on screen, whatever the shape of the samples.
-        let fit = format!(
-            "scale=w='if(gt(dar,{width}/{height}),{width},max(2,trunc({height}*dar/2)*2))'\
-             :h='if(gt(dar,{width}/{height}),max(2,trunc({width}/dar/2)*2),{height})',\
-             pad={width}:{height}:-1:-1,setsar=1,format=yuv420p"
-        );
-        let start = seconds(self.first_tick());
-        let on_grid = format!("fps=fps={}/{}:start_time={start}", rate.num, rate.den);
-        match &self.treatment.video {
+            VideoTreatment::Encode { repair, .. } => match picture::graph(self, repair) {
+                Graph::Chain(filters) => {
+                    args.words("-map 0:V:0");
+                    args.pair("-vf", filters);
+                }
+                Graph::Complex(graph) => {
+                    args.pair("-filter_complex", graph);
+                    args.words("-map [picture]");
+                }
+            },
             VideoTreatment::Still => {
-                // The picture is decoded and scaled once; only its time moves on.
-                filters.push(fit);
-                filters.push("loop=loop=-1:size=1".to_owned());
-                let first = self.from_frame;
-                filters.push(format!("setpts=(N+{first})*{}/{}/TB", rate.den, rate.num));
-                filters.push(on_grid);
+                args.words("-map 1:v:0");
+                args.pair("-vf", picture::still(self));
             }
-            VideoTreatment::Encode { repair, .. } => {
-                if self.phase != 0 {
-                    filters.push(format!("setpts=PTS-({})/TB", seconds(self.phase)));
-                }
-                match repair.deinterlace {
-                    Weave::None => {}
-                    Weave::Marked => {
-                        filters.push(format!("bwdif=mode={}:deint=interlaced", fields(*rate)));
-                    }
-                    Weave::All => filters.push(format!("bwdif=mode={}:deint=all", fields(*rate))),
-                }
-                filters.push(on_grid);
-                filters.push(fit);
-            }
-            VideoTreatment::Copy => {}
         }
-        if let Some(until) = self.until_frame {
-            // Half a frame early: the bound may be rounded either way.
-            let end = self.profile.tick_of(until) - frame_ticks(*rate) / 2;
-            filters.push(format!("trim=end={}", seconds(end)));
-        }
-        args.pair("-vf", filters.join(","));
         args.words("-c:v libx264 -profile:v high -sc_threshold 0");
         let key_frames = match self.effort {
             Effort::Live => {
-                args.words("-preset superfast -bf 2");
+                args.pair("-preset", Preset::Superfast.min(*preset).as_str());
+                args.words("-bf 2");
                 // Half-second groups for two seconds bring the first picture sooner.
                 let (short, long) = (frames_in(*rate, 1, 2), frames_in(*rate, 2, 1));
                 format!(
@@ -163,7 +152,8 @@ impl Run<'_> {
                 )
             }
             Effort::Background => {
-                args.words("-preset veryfast -bf 2");
+                args.pair("-preset", preset.as_str());
+                args.words("-bf 2");
                 every(frames_in(*rate, 2, 1))
             }
             Effort::Slate => {
@@ -175,7 +165,7 @@ impl Run<'_> {
         args.pair("-g", frames_in(*rate, 4, 1).to_string());
         args.pair("-crf", "21");
         args.pair("-maxrate", format!("{video_kbps}k"));
-        args.pair("-bufsize", format!("{video_kbps}k"));
+        args.pair("-bufsize", format!("{buffer_kbit}k"));
         args.pair("-x264-params", "open-gop=0:aud=1");
         args.pair("-threads:v", self.threads.to_string());
     }
@@ -193,29 +183,15 @@ impl Run<'_> {
                     args.word("-shortest");
                 }
             }
-            AudioTreatment::Encode { track } => {
+            AudioTreatment::Encode { track, downmix } => {
                 args.pair("-map", format!("0:a:{track}"));
-                // Two steps, because `first_pts` counts samples of its own input.
-                let mut filter = String::new();
-                if self.phase != 0 && !self.copies_video() {
-                    filter.push_str(&format!("asetpts=PTS-({})/TB,", seconds(self.phase)));
-                }
-                filter.push_str("aresample=48000,aresample=async=1:min_hard_comp=0.1");
                 // A copied picture begins up to a group earlier; sound that is missing there is
                 // silence, which goes with the pictures before the first whole group.
-                let early =
-                    if self.copies_video() { (Profile::MAX_GOP_MS + 2_000) * 90 } else { 0 };
+                let copied = self.copies_video();
+                let early = if copied { (Profile::MAX_GOP_MS + 2_000) * 90 } else { 0 };
                 let first = (self.first_tick() - early).max(0);
                 let grid = (first * 48_000 / 90_000).div_euclid(1024) * 1024;
-                filter.push_str(&format!(":first_pts={grid}"));
-                filter.push_str(",aformat=sample_fmts=fltp:channel_layouts=stereo");
-                if let Some(until) = self.until_frame
-                    && !self.copies_video()
-                {
-                    let end = seconds(self.profile.tick_of(until));
-                    filter.push_str(&format!(",atrim=end={end}"));
-                }
-                args.pair("-af", filter);
+                args.pair("-af", sound::filters(self, downmix, !copied, grid, !copied));
                 args.words("-c:a aac");
                 args.pair("-b:a", format!("{}k", self.profile.audio_kbps));
             }
@@ -232,7 +208,7 @@ impl Run<'_> {
         args.word("pipe:1");
     }
 
-    fn first_tick(&self) -> i64 {
+    pub(super) fn first_tick(&self) -> i64 {
         self.profile.tick_of(self.from_frame)
     }
 }
@@ -258,7 +234,7 @@ impl Args {
 }
 
 /// Ticks as decimal seconds, to the microsecond.
-fn seconds(ticks: i64) -> String {
+pub(super) fn seconds(ticks: i64) -> String {
     let micros = ticks * 100 / 9;
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
@@ -275,13 +251,8 @@ fn frames_in(rate: FrameRate, num: i64, den: i64) -> i64 {
     (i64::from(rate.num) * num / (i64::from(rate.den) * den)).max(1)
 }
 
-fn frame_ticks(rate: FrameRate) -> i64 {
+pub(super) fn frame_ticks(rate: FrameRate) -> i64 {
     rate.tick_of(1)
-}
-
-/// At a high rate each field becomes a picture, which keeps the motion of sport and news.
-fn fields(rate: FrameRate) -> &'static str {
-    if rate.as_f64() > 45.0 { "send_field" } else { "send_frame" }
 }
 
 #[cfg(test)]

@@ -3,12 +3,17 @@
 //! [`decide`] compares a probe with a profile, [`Run`] turns the answer into arguments. Nothing
 //! here starts anything, so that every case is a row in a table test.
 
+mod abilities;
 mod args;
 mod copying;
+mod picture;
+mod sound;
 mod treatment;
 
-pub use args::{Effort, ORIGIN_TICKS, Run};
+pub use abilities::Abilities;
+pub use args::{Effort, ORIGIN_TICKS, Run, Words};
 pub use copying::{Copying, Obstacle, Verdict, copying};
+pub use sound::{gain, loudness, measuring};
 pub use treatment::{
-    AudioTreatment, Burned, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,
+    AudioTreatment, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,
 };

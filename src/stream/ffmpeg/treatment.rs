@@ -37,10 +37,19 @@ pub enum VideoTreatment {
 pub struct Repair {
     /// Which pictures are made progressive.
     pub deinterlace: Weave,
-    /// Whether HDR is mapped to SDR.
-    pub tone_map: bool,
+    /// How the light is coded that is mapped to an ordinary screen's.
+    pub tone_map: Option<Light>,
     /// The subtitle track that becomes part of it.
     pub subtitles: Option<Burned>,
+}
+
+/// How HDR pictures are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Light {
+    /// By the nit (HDR10).
+    Pq,
+    /// As broadcasters do (HLG).
+    Hlg,
 }
 
 /// Which pictures are made progressive.
@@ -76,6 +85,8 @@ pub enum AudioTreatment {
     Encode {
         /// Which one.
         track: usize,
+        /// Whether it has more than two channels.
+        downmix: bool,
     },
     /// There is none: the rendition stores no audio and the muxer plays silence.
     Silence,
@@ -102,7 +113,10 @@ pub fn decide(
     let audio = match &answer.audio {
         Verdict::Absent => AudioTreatment::Silence,
         Verdict::Copied => AudioTreatment::Copy { track },
-        Verdict::Encoded(_) => AudioTreatment::Encode { track },
+        Verdict::Encoded(_) => {
+            let downmix = probe.audio.get(track).is_some_and(|stream| stream.channels > 2);
+            AudioTreatment::Encode { track, downmix }
+        }
     };
     let why = match (&answer.video, barred) {
         (Verdict::Absent, _) if audio == AudioTreatment::Silence => return Err(NothingToPlay),
@@ -127,7 +141,9 @@ fn repair(probe: &Probe, profile: &Profile, burned: Option<usize>) -> Repair {
     };
     let subtitles = burned
         .and_then(|track| Some(Burned { track, bitmap: probe.subtitles.get(track)?.is_bitmap() }));
-    Repair { deinterlace, tone_map: profile.tone_map && stream.is_hdr(), subtitles }
+    let light = if stream.transfer == "arib-std-b67" { Light::Hlg } else { Light::Pq };
+    let tone_map = (profile.tone_map && stream.is_hdr()).then_some(light);
+    Repair { deinterlace, tone_map, subtitles }
 }
 
 #[cfg(test)]
@@ -232,11 +248,11 @@ pub(super) mod tests {
         second.default = true;
         let first = track("ac3", "", 6, 48_000);
         assert_eq!(audio(vec![first.clone(), second]), AudioTreatment::Copy { track: 1 });
-        assert_eq!(audio(vec![first]), AudioTreatment::Encode { track: 0 });
+        assert_eq!(audio(vec![first]), AudioTreatment::Encode { track: 0, downmix: true });
         let he = track("aac", "HE-AAC", 2, 48_000);
-        assert_eq!(audio(vec![he]), AudioTreatment::Encode { track: 0 });
+        assert_eq!(audio(vec![he]), AudioTreatment::Encode { track: 0, downmix: false });
         let cd = track("aac", "LC", 2, 44_100);
-        assert_eq!(audio(vec![cd]), AudioTreatment::Encode { track: 0 });
+        assert_eq!(audio(vec![cd]), AudioTreatment::Encode { track: 0, downmix: false });
         assert_eq!(audio(Vec::new()), AudioTreatment::Silence);
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stream::ffmpeg::Repair;
+use crate::stream::ffmpeg::{Light, Repair, Weave};
 
 /// The arguments of a run on 720p25, as one line; [`list`] breaks it before each option.
 fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
@@ -14,6 +14,9 @@ fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
         effort: Effort::Background,
         threads: 2,
         still: Path::new("/cache/still.png"),
+        abilities: Abilities::ALL,
+        words: None,
+        gain: 0,
     };
     change(&mut run);
     let words: Vec<String> =
@@ -41,7 +44,7 @@ fn a_copy_decodes_nothing_and_seeks_to_the_key_frame_before() {
 
 #[test]
 fn an_encode_pins_its_first_frame_and_looks_back_a_second() {
-    let treatment = treatment(encode(), AudioTreatment::Encode { track: 0 });
+    let treatment = treatment(encode(), AudioTreatment::Encode { track: 0, downmix: false });
     let live = line(&treatment, |run| {
         run.from_frame = 100;
         run.until_frame = Some(200);
@@ -52,7 +55,8 @@ fn an_encode_pins_its_first_frame_and_looks_back_a_second() {
 
 #[test]
 fn a_song_gets_a_still_that_is_decoded_once() {
-    let treatment = treatment(VideoTreatment::Still, AudioTreatment::Encode { track: 0 });
+    let treatment =
+        treatment(VideoTreatment::Still, AudioTreatment::Encode { track: 0, downmix: false });
     insta::assert_snapshot!(list(&line(&treatment, |_| {})));
 }
 
@@ -77,6 +81,49 @@ fn fields_are_woven_or_kept_by_the_rate() {
     assert!(fast.contains("bwdif=mode=send_field"));
 }
 
+/// The filters for a picture that is encoded with `repair`.
+fn picture(repair: Repair, change: impl FnOnce(&mut Run<'_>)) -> String {
+    let video = VideoTreatment::Encode { repair, why: String::new() };
+    line(&treatment(video, AudioTreatment::Silence), change)
+}
+
+#[test]
+fn light_is_mapped_between_size_and_shape_where_ffmpeg_can() {
+    let repair = Repair { tone_map: Some(Light::Hlg), ..Repair::default() };
+    let mapped = picture(repair, |_| {});
+    let order = ["scale=", "zscale=tin=arib-std-b67", "tonemap=tonemap=hable", "pad="];
+    let places: Vec<usize> = order.iter().map(|word| mapped.find(word).unwrap()).collect();
+    assert!(places.is_sorted(), "{mapped}");
+    let few = Abilities { tone_map: false, ..Abilities::ALL };
+    assert!(!picture(repair, |run| run.abilities = few).contains("tonemap"));
+}
+
+#[test]
+fn words_are_drawn_on_the_finished_picture() {
+    let texts = picture(Repair::default(), |run| {
+        run.words = Some(Words::Texts(Path::new("/cache/a:1.ass")));
+    });
+    assert!(texts.contains(r"format=yuv420p,subtitles=filename=/cache/a\\:1.ass -c:v"), "{texts}");
+    let pictures = picture(Repair::default(), |run| run.words = Some(Words::Track(2)));
+    assert!(pictures.contains("-filter_complex [0:V:0]fps=") && pictures.contains("[0:s:2]scale="));
+    assert!(pictures.contains("[picture] -map [picture] ") && !pictures.contains("-map 0:V:0"));
+}
+
+#[test]
+fn surround_is_mixed_down_and_loudness_limited() {
+    let sound = |downmix, gain| {
+        let audio = AudioTreatment::Encode { track: 0, downmix };
+        line(&treatment(encode(), audio), |run| run.gain = gain)
+    };
+    let mixed = sound(true, -305);
+    assert!(
+        mixed.contains("center_mix_level=0.7071") && mixed.contains("volume=-3.05dB,alimiter=")
+    );
+    let plain = sound(false, 0);
+    assert!(!plain.contains("volume") && !plain.contains("alimiter"), "{plain}");
+    assert!(!sound(false, -700).contains("alimiter"), "what is turned down does not clip");
+}
+
 #[test]
 fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
     let treatment = treatment(VideoTreatment::Copy, AudioTreatment::Silence);
@@ -92,6 +139,9 @@ fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
             effort: Effort::Live,
             threads: 0,
             still: Path::new("/cache/still.png"),
+            abilities: Abilities::ALL,
+            words: None,
+            gain: 0,
         };
         let args = run.arguments();
         let at = args.iter().position(|word| word == "-i").unwrap();
