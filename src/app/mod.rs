@@ -6,6 +6,7 @@
 
 mod channels;
 mod commands;
+mod config_file;
 mod demo;
 mod doctor;
 mod eval;

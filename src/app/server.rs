@@ -26,7 +26,7 @@ use crate::storage::Db;
 use crate::stream::{self, pool};
 use crate::tuner;
 
-use super::{demo, tuners};
+use super::{config_file, demo, tuners};
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -112,7 +112,9 @@ impl Server {
         let settings = http_settings(&config)?;
         let state =
             http::State::new(control.clone(), settings, Arc::clone(&clock), counted, stop.child());
-        let serving = http::serve(listener, http::router(state), stop.child());
+        let sizes = control.clone();
+        let send_buffer = move || usize::try_from(sizes.buffers().buffer_size).unwrap_or(0);
+        let serving = http::serve(listener, http::router(state), stop.child(), send_buffer);
         stop.spawn("http", serving);
         let backups = config.storage.backup_directory.clone();
         let backups = Backups {
@@ -299,6 +301,11 @@ fn control_options(
             days: config.session_manager.history_days,
             entries: config.session_manager.history_entries,
         },
+        throttler: config.stream_throttler,
+        buffers: config.streaming.buffers,
+        config_file: Arc::new(config_file::File(
+            config.file.clone().unwrap_or_else(|| data_dir.join("config.yaml")),
+        )),
         operator: control::operate::Settings {
             modes: modes(config),
             tools_dir: None,

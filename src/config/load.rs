@@ -35,7 +35,8 @@ pub fn load(
     };
     let read = read(file, env);
     if read.source.errors.is_empty() {
-        return Ok(Loaded { config: read.config, warnings: read.source.warnings });
+        let config = Config { file: path.map(Path::to_owned), ..read.config };
+        return Ok(Loaded { config, warnings: read.source.warnings });
     }
     Err(read.source.errors)
 }

@@ -12,6 +12,8 @@
 //! Deliberately absent: includes, `${VAR}` expansion, reloading. Secrets that should not be in
 //! the file come from the environment.
 
+use std::path::PathBuf;
+
 pub mod ai_agent;
 mod edit;
 mod env;
@@ -36,11 +38,13 @@ mod tests;
 
 pub use env::environment;
 pub use load::{Loaded, load};
-pub use set::{SetError, set};
+pub use set::{SetError, set, set_all};
 
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
+    /// The file it was read from; `None` where there is none (yet).
+    pub file: Option<PathBuf>,
     /// Where the server listens and how it names itself in URLs.
     pub server: server::Config,
     /// The database's backups.
@@ -70,6 +74,7 @@ pub struct Config {
 impl Config {
     fn read(source: &mut keys::Source) -> Self {
         Self {
+            file: None,
             server: source.section("server", server::Config::read),
             storage: source.section("storage", storage::Config::read),
             library: source.section("library", library::Config::read),

@@ -41,6 +41,14 @@ pub enum SetError {
 /// [`SetError::Invalid`] for a key or value that [`super::load()`] would not take, and for a layout
 /// that cannot be edited in place.
 pub fn set(path: &Path, key: &str, value: &Value) -> Result<(), SetError> {
+    set_all(path, &[(key, value.clone())])
+}
+
+/// Sets several keys as [`set`] does one: all of them, or none.
+///
+/// # Errors
+/// As [`set`].
+pub fn set_all(path: &Path, keys: &[(&str, Value)]) -> Result<(), SetError> {
     let failed = |source| SetError::File { path: path.to_owned(), source };
     // A link stays a link: the file it points to is replaced.
     let path = &match fs::canonicalize(path) {
@@ -54,7 +62,10 @@ pub fn set(path: &Path, key: &str, value: &Value) -> Result<(), SetError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(error)),
     };
-    let new = with_key(&old, key, value).map_err(SetError::Invalid)?;
+    let mut new = old.clone();
+    for (key, value) in keys {
+        new = with_key(&new, key, value).map_err(SetError::Invalid)?;
+    }
     if new != old {
         files::replace(path, new.as_bytes()).map_err(failed)?;
     }
@@ -224,6 +235,21 @@ library:
         let config = super::super::load(Some(&path), []).unwrap().config;
         let set = (config.server.port, config.guide.past_hours, config.playout.build_days);
         assert_eq!((set, config.storage.backup_keep_count), ((9, 9, 9), 9));
+    }
+
+    #[test]
+    fn several_keys_are_set_together_or_not_at_all() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, FILE).unwrap();
+        let wrong = [("stream_throttler.mode", "burst".into()), ("server.port", 70_000.into())];
+        assert!(set_all(&path, &wrong).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), FILE);
+        let right = [("stream_throttler.mode", "burst".into()), ("server.port", 9_000.into())];
+        set_all(&path, &right).unwrap();
+        let config = super::super::load(Some(&path), []).unwrap().config;
+        assert_eq!(config.stream_throttler.mode, crate::domain::PaceMode::Burst);
+        assert_eq!(config.server.port, 9_000);
     }
 
     #[track_caller]

@@ -14,11 +14,13 @@ pub mod ledger;
 pub mod libraries;
 pub mod operate;
 pub mod operations;
+pub mod originals;
 mod profiles;
 mod programming;
 mod service;
 pub mod sessions;
 mod streams;
+pub mod tunables;
 mod upkeep;
 
 pub use crate::storage::audit::{AuditFilter, ChainStatus};

@@ -30,6 +30,7 @@ use super::operate::{Operator, Parts};
 use super::operations::{Action, Actor, Operations, Proposal, Verdict};
 use super::programming::{self, Programming, Replan};
 use super::streams::Running;
+use super::tunables::Tunables;
 
 /// Time between looks at whether something is to be planned further.
 const EXTEND_EVERY: Duration = Duration::from_secs(600);
@@ -60,6 +61,12 @@ pub struct Options {
     pub operator: super::operate::Settings,
     /// How many ended sessions are remembered.
     pub history: super::sessions::History,
+    /// How viewers that fell behind catch up, at first.
+    pub throttler: crate::domain::Throttler,
+    /// How much a client's connection is given at once, at first.
+    pub buffers: crate::domain::StreamBuffers,
+    /// Where changes of these are kept.
+    pub config_file: Arc<dyn super::tunables::ConfigFile>,
 }
 
 /// How the tuner presents itself.
@@ -144,6 +151,7 @@ struct Inner {
     libraries: Libraries,
     operator: Arc<Operator>,
     steering: Arc<Steering>,
+    tunables: Tunables,
 }
 
 impl Control {
@@ -199,6 +207,7 @@ impl Control {
                 source: Box::new(error),
             }
         })?;
+        let tunables = Tunables::new(options.throttler, options.buffers);
         let inner = Inner {
             db,
             tuning,
@@ -210,6 +219,7 @@ impl Control {
             libraries,
             operator,
             steering,
+            tunables,
         };
         let control = Self { inner: Arc::new(inner) };
         control.follow_sessions(stop).await?;
@@ -326,6 +336,14 @@ impl Control {
         if self.refresh(replan).await.is_err() {
             tracing::debug!("planning is tried again at the next turn");
         }
+    }
+
+    pub(super) fn tunables(&self) -> &Tunables {
+        &self.inner.tunables
+    }
+
+    pub(super) fn config_file(&self) -> &dyn super::tunables::ConfigFile {
+        &*self.inner.options.config_file
     }
 
     pub(super) fn steering(&self) -> &Steering {

@@ -1,10 +1,11 @@
 //! Sessions: who watches, who watched, and ending one.
 //!
 //! What goes on is read from the streams. What was is in the database, written behind the streams
-//! by one task: nobody who tunes waits for a disk. It writes what ended every few seconds, and what
-//! goes on once in a while, so that a server that dies leaves at most that much unknown; the next
-//! start closes what was open.
+//! by one task: nobody who tunes waits for a disk. It writes what began and ended every few seconds,
+//! and how it goes once in a while, so that a server that dies leaves at most that much unknown;
+//! the next start closes what was open.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,9 +20,9 @@ use super::Control;
 use super::error::ControlError;
 use super::operations::Actor;
 
-/// How often ended sessions are written.
-const ENDED_EVERY: Duration = Duration::from_secs(2);
-/// After how many of these turns those that go on are written, too.
+/// How often sessions that began or ended are written.
+const NEWS_EVERY: Duration = Duration::from_secs(2);
+/// After how many of these turns all that go on are written anew.
 const OPEN_TURNS: u32 = 15;
 /// How long a stop waits for the last sessions to end.
 const LAST_WITHIN: Duration = Duration::from_secs(2);
@@ -122,9 +123,10 @@ impl Control {
 
     /// Writes sessions down until the server stops, and the last of them then.
     async fn write_down(&self, stop: Stop) {
-        let mut due = tokio::time::interval(ENDED_EVERY);
+        let mut due = tokio::time::interval(NEWS_EVERY);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut turn = 0_u32;
+        let mut written = HashSet::new();
         loop {
             tokio::select! {
                 () = stop.requested() => break,
@@ -132,9 +134,14 @@ impl Control {
             }
             turn = turn.wrapping_add(1);
             let (ended, open) = self.steering().session_records();
-            let with_open = turn.is_multiple_of(OPEN_TURNS);
-            let records = if with_open { [open, ended].concat() } else { ended };
-            self.write_records(records, with_open).await;
+            let all = turn.is_multiple_of(OPEN_TURNS);
+            let ids: HashSet<ViewerId> = open.iter().map(|session| session.id).collect();
+            let mut records = open;
+            // New ones at once, so that what a server that dies has begun is known.
+            records.retain(|session| all || !written.contains(&session.id));
+            records.extend(ended);
+            written = ids;
+            self.write_records(records, all).await;
         }
         // Streams end with the server, each in its own task.
         let give_up = tokio::time::Instant::now() + LAST_WITHIN;

@@ -36,6 +36,8 @@ pub struct Nonce(pub String);
 pub fn around(routes: Router, trusted: Vec<IpRange>, public_url: Option<&str>) -> Router {
     let compressible = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("audio/"))
+        .and(NotForContentType::const_new("application/octet-stream"))
         .and(NotForContentType::const_new("application/gzip"))
         .and(NotForContentType::SSE);
     let inner = routes.layer(

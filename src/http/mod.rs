@@ -16,6 +16,8 @@ pub mod live;
 pub mod metrics;
 pub mod net;
 mod openapi;
+mod originals;
+mod range;
 pub mod router;
 mod serve;
 pub mod session;

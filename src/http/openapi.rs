@@ -29,6 +29,7 @@ use super::state::State;
         (name = "libraries", description = "Folders of media and their scans"),
         (name = "media", description = "Media items"),
         (name = "profiles", description = "What media is conformed to"),
+        (name = "settings", description = "What is changed while the server runs"),
         (name = "sessions", description = "Who watches, who watched"),
         (name = "agent", description = "Incidents and the audit chain"),
         (name = "health", description = "Health"),

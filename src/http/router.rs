@@ -8,11 +8,13 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::api::{agent, channels, collections, health, libraries, media, profiles, sessions};
+use super::api::{
+    agent, channels, collections, health, libraries, media, profiles, sessions, settings,
+};
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
 use super::state::State;
-use super::{feeds, hdhomerun, hls, layers, live, metrics, session, ui};
+use super::{feeds, hdhomerun, hls, layers, live, metrics, originals, session, ui};
 
 /// The whole server as one service.
 pub fn router(state: State) -> Router {
@@ -83,6 +85,8 @@ fn streams() -> OpenApiRouter<State> {
         .hidden("/iptv/channel/{file}",         channel) // documented as {number}.ts and .m3u8
         .at("/iptv/hls/{number}/{file}",        routes!(hls::file, hls::file_head))
         .hidden("/iptv/hls/{number}/{file}",    options(live::preflight))
+        .at("/iptv/stream/{media}",             routes!(originals::read, originals::ask))
+        .hidden("/iptv/stream/{media}",         options(live::preflight))
         .at("/auto/{vnum}",                     routes!(hdhomerun::auto, hdhomerun::auto_head))
         .at("/{tuner}/{vnum}",                  routes!(hdhomerun::tuner, hdhomerun::tuner_head))
         .at("/hdhomerun/auto/{vnum}",           routes!(hdhomerun::auto, hdhomerun::auto_head))
@@ -124,6 +128,8 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
         .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))
         .at("/api/ffmpeg-profiles/{profile}/set-default", routes!(profiles::set_default))
+        .at("/api/settings/stream-throttler",   routes!(settings::throttler, settings::set_throttler))
+        .at("/api/settings/streaming",          routes!(settings::streaming, settings::set_streaming))
         .at("/api/sessions",                    routes!(sessions::list))
         .at("/api/sessions/history",            routes!(sessions::history))
         .at("/api/sessions/{session}",          routes!(sessions::kick))

@@ -35,14 +35,18 @@ const DRAIN: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 4_096;
 /// What is held for a connection beside the kernel's buffer; a slow viewer waits in the ring.
 const BUFFER: usize = 64 * 1024;
-/// Send buffer asked of the kernel, in bytes: half a second at 4 Mbit/s.
-const SEND_BUFFER: usize = 256 * 1024;
 
 /// Serves `router` on `listener` until `stop`, then waits for the connections to end.
 ///
 /// Streams end by themselves on `stop` (see `live`); connections that do not end within a few
-/// seconds are dropped.
-pub async fn serve(listener: TcpListener, router: Router, stop: Stop) {
+/// seconds are dropped. `send_buffer` says how many bytes to ask of the kernel for what waits to be
+/// sent to a new client; a small one shows early that a viewer is slow.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: Stop,
+    send_buffer: impl Fn() -> usize,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = stop.child();
     loop {
@@ -63,7 +67,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop) {
             }
         };
         let Ok(local) = socket.local_addr() else { continue };
-        set_up(&socket);
+        set_up(&socket, send_buffer());
         let connection = Connection { peer, local };
         let one = serve_one(socket, connection, router.clone(), connections.clone());
         connections.spawn("connection", async move {
@@ -91,12 +95,12 @@ async fn rest_after(error: &io::Error) {
     }
 }
 
-fn set_up(socket: &TcpStream) {
+fn set_up(socket: &TcpStream, send_buffer: usize) {
     let options = socket2::SockRef::from(socket);
     let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
     let done = socket
         .set_nodelay(true)
-        .and_then(|()| options.set_send_buffer_size(SEND_BUFFER))
+        .and_then(|()| options.set_send_buffer_size(send_buffer))
         .and_then(|()| options.set_tcp_keepalive(&keepalive));
     if let Err(error) = done {
         tracing::debug!(%error, "a socket option could not be set");
@@ -223,6 +227,8 @@ mod tests {
 
     use super::*;
 
+    const SEND_BUFFER: usize = 256 * 1024;
+
     #[tokio::test]
     async fn handlers_know_both_ends_and_stop_ends_idle_connections() {
         let stop = Stop::new();
@@ -250,7 +256,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _idle = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, _) = listener.accept().await.unwrap();
-        set_up(&socket);
+        set_up(&socket, SEND_BUFFER);
         let mut impatient = Impatient::new(socket, Duration::from_millis(200));
         let block = vec![0; 1 << 20];
         let error = loop {
@@ -285,6 +291,6 @@ mod tests {
     ) -> (std::net::SocketAddr, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        (address, stop.spawn("http", serve(listener, router, stop.clone())))
+        (address, stop.spawn("http", serve(listener, router, stop.clone(), || SEND_BUFFER)))
     }
 }

@@ -1,6 +1,6 @@
 //! The binary: what it prints, how it ends, and what is left when it is killed.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
@@ -37,6 +37,35 @@ fn a_killed_server_starts_again_with_its_channels_and_an_intact_audit() {
     let data = folder.path().to_str().unwrap();
     let verify = programs::run(BINARY, &["audit", "verify", "--data-dir", data]);
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stdout));
+}
+
+#[test]
+fn a_session_that_was_open_when_the_server_was_killed_is_closed_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = kinds_of_source().to_str().unwrap();
+    let server = Running::serve(folder.path(), &["--library", library]);
+    let first = server.until_lineup()[0].split('"').nth(1).unwrap().to_owned();
+    let mut wire = std::net::TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
+    write!(wire, "GET /iptv/channel/{first}.ts HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
+    wire.read_exact(&mut [0; 64]).unwrap();
+    let db = rusqlite::Connection::open(folder.path().join("exstreamtv.db")).unwrap();
+    let open = || -> i64 {
+        let count = "SELECT count(*) FROM sessions WHERE ended_ms IS NULL";
+        db.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let began = Instant::now();
+    while open() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "the session was never written");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    server.signal(Signal::KILL);
+    drop((server, wire));
+
+    let again = Running::serve(folder.path(), &[]);
+    again.until_lineup();
+    assert_eq!(open(), 0);
+    let history = again.get("/api/sessions/history").unwrap();
+    assert!(history.contains("\"ended_why\":\"lost\""), "{history}");
 }
 
 #[test]

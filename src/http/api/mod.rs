@@ -13,6 +13,7 @@ pub mod media;
 pub mod profile_view;
 pub mod profiles;
 pub mod sessions;
+pub mod settings;
 
 use crate::control::ControlError;
 use crate::domain::UtcMillis;

@@ -138,6 +138,11 @@ impl App {
         app
     }
 
+    /// What stands in the configuration file.
+    pub fn config_text(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("data/config.yaml")).unwrap()
+    }
+
     pub fn control(&self) -> &Control {
         self.server.control()
     }
