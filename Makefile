@@ -14,10 +14,10 @@ help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "make test                   everything that must hold before a change lands"
 	@echo "make lint                   format, clippy, documentation, licences"
-	@echo "make bench                  the numbers of the design, measured here"
+	@echo "make bench                  the numbers of the design, measured here (BENCH=tune,cold BASE=file)"
 	@echo "make eval                   the operator against real faults"
 	@echo "make clients                foreign players and parsers against a running server"
-	@echo "make soak MINUTES=30        channels watched for a long time"
+	@echo "make soak MINUTES=30        a server under load, kills and zaps (CHANNELS=20 VIEWERS=200)"
 	@echo "make fuzz                   property tests with many more cases"
 
 run:
@@ -40,9 +40,10 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
+# Shards: start tune cold join viewers channels. Results are kept below target/bench as JSON.
 bench:
 	@scripts/packages.sh run
-	$(CARGO) bench --locked
+	BENCH="$(if $(BENCH),$(BENCH),start,tune,cold,join,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
 
 eval:
 	@scripts/packages.sh run
@@ -52,11 +53,12 @@ clients:
 	@scripts/packages.sh test
 	$(CARGO) test --locked --test it -- clients:: --nocapture
 
-# A test-speed build would measure the build, so this one is a release build.
 MINUTES ?= 30
+CHANNELS ?= 20
+VIEWERS ?= 200
 soak:
 	@scripts/packages.sh run
-	SOAK_MINUTES=$(MINUTES) $(CARGO) test --release --locked --test it -- soak:: --nocapture
+	MINUTES=$(MINUTES) CHANNELS=$(CHANNELS) VIEWERS=$(VIEWERS) $(CARGO) bench --locked --bench limits -- soak
 
 fuzz:
 	SPLICES=20000 PROPTEST_CASES=20000 $(CARGO) test --release --locked --lib

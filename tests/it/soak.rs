@@ -1,56 +1,60 @@
-//! Channels watched for a long time: `make soak MINUTES=30`. Without `SOAK_MINUTES` it does nothing.
+//! What happens to the machine under a running server must not be seen by viewers.
+//!
+//! Hours of load are `make soak`, in `benches/limits`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::support::app::{App, run};
-use crate::support::programs;
+use exstreamtv::foundation::clock::{Clock, SharedClock, SystemClock};
 
-/// How much memory may be in use beyond what it was when everything ran.
-const GROWTH_BYTES: u64 = 48 << 20;
+use crate::support::app::{App, run};
+use crate::support::media::kinds_of_source;
+use crate::support::picture::judge;
+
+/// Follows the monotonic clock, as the real one does, beside a wall clock that a test can turn.
+#[derive(Debug)]
+struct SteppedClock {
+    inner: Arc<SystemClock>,
+    wall_ms: AtomicI64,
+}
+
+impl Clock for SteppedClock {
+    fn now_ms(&self) -> i64 {
+        self.inner.now_ms()
+    }
+
+    fn wall_offset_ms(&self) -> i64 {
+        self.wall_ms.load(Ordering::Relaxed)
+    }
+}
 
 #[test]
-fn every_channel_plays_without_a_seam_and_memory_stays() {
-    let Ok(minutes) = std::env::var("SOAK_MINUTES") else {
-        println!("skipped: SOAK_MINUTES is not set");
-        return;
-    };
-    let seconds = minutes.parse::<u64>().expect("SOAK_MINUTES is a number") * 60;
+fn a_step_of_the_wall_clock_moves_no_stream() {
     run(async {
-        let app = App::prepared_demo().await;
-        let watchers: Vec<_> = app
-            .channels()
-            .await
-            .into_iter()
-            .flat_map(|channel| ["ts", "m3u8"].map(|form| (channel.number.clone(), form)))
-            .map(|(number, form)| {
-                let url = format!("{}/iptv/channel/{number}.{form}", app.base);
-                tokio::task::spawn_blocking(move || (watch(&url, seconds), url))
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_secs(seconds / 10)).await;
-        let early = memory_bytes();
-        for watcher in watchers {
-            let (said, url) = watcher.await.unwrap();
-            assert!(said.is_empty(), "{url}: ffmpeg says\n{said}");
-        }
-        let late = memory_bytes();
-        println!("memory: {} MiB early, {} MiB late", early >> 20, late >> 20);
-        assert!(late < early + GROWTH_BYTES);
+        let wall_ms = AtomicI64::new(0);
+        let clock = Arc::new(SteppedClock { inner: SystemClock::start(), wall_ms });
+        let folder = tempfile::tempdir().unwrap();
+        let libraries = [kinds_of_source().to_owned()];
+        let shared: SharedClock = clock.clone();
+        let app = App::at(shared, folder, &libraries, |config| config.playout.build_days = 1).await;
+        app.until_lineup().await;
+        let number = app.channel("Everything").await.number;
+        let now = app.now_ms();
+        let steps = async {
+            for step in [3_600_000, -7_200_000, 0] {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                clock.wall_ms.store(step, Ordering::Relaxed);
+            }
+        };
+        let viewer = app.viewer();
+        let (ts, ()) = tokio::join!(viewer.watch(&number, Duration::from_secs(12)), steps);
+        let report = judge(&ts, now);
+        assert!(report.is_clean() && report.jumps.is_empty(), "{:?}", report.faults);
+        let last = report.pictures.last().unwrap();
+        // The lead is on its way, less where the slate stands in.
+        let ahead = last.dts / 90 - app.now_ms();
+        assert!((-2_000..=9_000).contains(&ahead), "the stream ends {ahead} ms ahead");
+        app.stop().await;
     });
-}
-
-/// What ffmpeg has to say about `seconds` of a channel.
-fn watch(url: &str, seconds: u64) -> String {
-    let seconds = seconds.to_string();
-    let args = ["-nostdin", "-hide_banner", "-nostats", "-v", "warning", "-i", url, "-t", &seconds];
-    let copy = ["-map", "0", "-c", "copy", "-f", "null", "-"];
-    let output = programs::run("ffmpeg", &[&args[..], &copy].concat());
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Memory of this process, the server's included.
-fn memory_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }

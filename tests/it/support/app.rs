@@ -67,11 +67,20 @@ impl App {
         libraries: &[PathBuf],
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::at(SystemClock::start(), folder, libraries, change).await
+    }
+
+    /// The same, by another clock.
+    pub async fn at(
+        clock: SharedClock,
+        folder: TempDir,
+        libraries: &[PathBuf],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::default();
         // One taken port must not decide about tests that run side by side.
         config.hdhomerun.udp_port = 0;
         change(&mut config);
-        let clock = SystemClock::start();
         let options = StartOptions {
             data_dir: folder.path().join("data"),
             config,
