@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State as Has;
+use axum::extract::{RawQuery, State as Has};
 use axum::http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::domain::{Channel, ChannelNumber};
 use crate::stream::fnv::Fnv;
-use crate::stream::{SegmentError, SegmentName};
+use crate::stream::{Form, SegmentError, SegmentName, TooFar, Wish};
 
 use super::auth::Caller;
 use super::error::{ApiError, Problem};
@@ -49,9 +49,11 @@ const NEVER: &str = "no-store";
 /// A file of a channel's HLS folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum File {
-    /// `live.m3u8`: the playlist of what is on air.
-    Live,
-    /// `{n}-{print}.ts`
+    /// `live.m3u8` and `low.m3u8`: the playlist of what is on air.
+    Live(Form),
+    /// `master.m3u8` and `master-low.m3u8`: what the stream is, and where its playlist.
+    Master(Form),
+    /// `{n}-{print}.ts`, or a part of it, `{n}.{part}-{print}.ts`
     Segment(SegmentName),
     /// `{n}.ts`: whatever the segment shows now.
     Numbered(i64),
@@ -59,8 +61,12 @@ enum File {
 
 impl File {
     fn named(name: &str) -> Option<Self> {
-        if name == "live.m3u8" {
-            return Some(Self::Live);
+        match name {
+            "live.m3u8" => return Some(Self::Live(Form::Plain)),
+            "low.m3u8" => return Some(Self::Live(Form::LowLatency)),
+            "master.m3u8" => return Some(Self::Master(Form::Plain)),
+            "master-low.m3u8" => return Some(Self::Master(Form::LowLatency)),
+            _ => {}
         }
         let stem = name.strip_suffix(".ts")?;
         // reason: what is neither of the two is no file.
@@ -70,7 +76,7 @@ impl File {
 
     fn kind(self) -> &'static str {
         match self {
-            Self::Live => PLAYLIST,
+            Self::Live(_) | Self::Master(_) => PLAYLIST,
             Self::Segment(_) | Self::Numbered(_) => TS,
         }
     }
@@ -96,22 +102,27 @@ pub(super) async fn playlist(
     channel: &Channel,
     watcher: &Watcher,
     caller: &Caller,
+    query: Option<&str>,
     asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let folder = format!("../hls/{}/", channel.number);
-    live(state, channel, watcher, &Place { folder, query: query_of(caller) }, asked).await
+    let place = Place { folder, query: query_of(caller) };
+    live(state, channel, watcher, &place, Form::Plain, query, asked).await
 }
 
 /// A file of a channel's HLS: a playlist, or a segment whose name says what its bytes are.
 #[utoipa::path(get, path = "", tag = "streams",
     params(("number" = String, Path, description = "Channel number"),
-           ("file" = String, Path, description = "`live.m3u8`, `{n}-{print}.ts` as a playlist names it, or `{n}.ts`"),
+           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `{n}-{print}.ts` and `{n}.{part}-{print}.ts` as a playlist names them, or `{n}.ts`"),
+           ("_HLS_msn" = Option<i64>, Query, description = "Of a playlist: wait until it holds this segment"),
+           ("_HLS_part" = Option<u32>, Query, description = "… or this part of it"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
     responses(
         (status = 200, description = "A playlist, or a segment that never changes", content_type = "video/mp2t", body = [u8]),
         (status = 206, description = "The asked-for part of a segment", content_type = "video/mp2t", body = [u8]),
         (status = 302, description = "The segment shows something else by now, under this name"),
         (status = 304, description = "The client's copy is good"),
+        (status = 400, description = "That segment is too far ahead to be waited for", body = Problem),
         (status = 401, description = "No valid access token", body = Problem),
         (status = 404, description = "No such channel, or not in the window", body = Problem),
         (status = 416, description = "The segment is shorter than that"),
@@ -121,13 +132,21 @@ pub(super) async fn file(
     watcher: Watcher,
     caller: Caller,
     Path((number, file)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     asked: HeaderMap,
 ) -> Response {
     let answer = async {
         let channel = numbered(&state, &number)?;
         let place = Place { folder: String::new(), query: query_of(&caller) };
         match found(&file)? {
-            File::Live => live(&state, &channel, &watcher, &place, &asked).await,
+            File::Live(form) => {
+                live(&state, &channel, &watcher, &place, form, query.as_deref(), &asked).await
+            }
+            File::Master(form) => {
+                let master = state.control.tuning().master(channel.id, form).await;
+                let master = master.ok_or_else(|| not_on_air(&channel))?;
+                Ok(listing(&place.fill(&master), &asked))
+            }
             File::Segment(name) => segment(&state, &channel, name, &place, &asked).await,
             File::Numbered(n) => {
                 let name = state.control.tuning().segment_name(channel.id, n);
@@ -207,9 +226,26 @@ async fn live(
     channel: &Channel,
     watcher: &Watcher,
     place: &Place,
+    form: Form,
+    query: Option<&str>,
     asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let text = place.fill(&listed(state, channel, watcher).await?);
+    let wish = wish(query)?;
+    let mut playlist = listed(state, channel, watcher, form).await?;
+    if let Some(wish) = wish {
+        let reached = state.control.tuning().reached(channel.id, wish).await;
+        reached.map_err(|TooFar { newest }| {
+            let msg = format!("segment {} is too far ahead to be waited for", wish.segment);
+            let fix = format!("ask for {newest} at most, or without _HLS_msn");
+            bad_wish(msg, &fix)
+        })?;
+        playlist = listed(state, channel, watcher, form).await?;
+    }
+    Ok(listing(&place.fill(&playlist), asked))
+}
+
+/// Answers with a playlist, or says that the client's copy is good.
+fn listing(text: &str, asked: &HeaderMap) -> Response {
     let mut print = Fnv::default();
     print.write(text.as_bytes());
     // Weak, because the bytes differ when they are sent compressed.
@@ -217,16 +253,49 @@ async fn live(
     let mut headers = headers(PLAYLIST, A_SECOND);
     put(&mut headers, ETAG, &tag);
     if is_known(asked, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    Ok((headers, text).into_response())
+    (headers, text.to_owned()).into_response()
+}
+
+/// What a reader of playlists waits for.
+fn wish(query: Option<&str>) -> Result<Option<Wish>, ApiError> {
+    let (mut segment, mut part) = (None, None);
+    for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let what = match &*key {
+            "_HLS_msn" => value.parse().map(|n| segment = Some(n)).is_ok(),
+            "_HLS_part" => value.parse().map(|n| part = Some(n)).is_ok(),
+            _ => true,
+        };
+        if !what {
+            let msg = format!("{key} is not a number that can be waited for");
+            return Err(bad_wish(msg, "write a segment's number, or leave it out"));
+        }
+    }
+    match (segment, part) {
+        (Some(segment), part) => Ok(Some(Wish { segment, part })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            let msg = "_HLS_part needs _HLS_msn beside it".to_owned();
+            Err(bad_wish(msg, "say of which segment it is a part"))
+        }
+    }
+}
+
+fn bad_wish(msg: String, fix: &str) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "value_error", &["query", "_HLS_msn"], msg, fix)
 }
 
 /// The playlist, waiting a little for the first segment: players give up on an empty one.
-async fn listed(state: &State, channel: &Channel, watcher: &Watcher) -> Result<String, ApiError> {
+async fn listed(
+    state: &State,
+    channel: &Channel,
+    watcher: &Watcher,
+    form: Form,
+) -> Result<String, ApiError> {
     let give_up = Instant::now() + LIST_WITHIN;
     loop {
-        let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"));
+        let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"), form);
         let playlist = playlist.map_err(|error| cannot_join(channel, error))?;
         if playlist.contains("#EXTINF") {
             return Ok(playlist);
@@ -381,12 +450,14 @@ fn is_known(asked: &HeaderMap, tag: &str) -> bool {
         .is_some_and(|tags| tags.split(',').any(|t| t.trim() == "*" || bare(t) == bare(tag)))
 }
 
+fn not_on_air(channel: &Channel) -> ApiError {
+    ApiError::unavailable(&format!("channel {}", channel.number), "it is not on air yet")
+}
+
 fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
     let number: &ChannelNumber = &channel.number;
     match error {
-        SegmentError::NotOnAir => {
-            ApiError::unavailable(&format!("channel {number}"), "it is not on air yet")
-        }
+        SegmentError::NotOnAir => not_on_air(channel),
         SegmentError::Outside { first, last } => {
             let msg = format!("segment {n} of channel {number} is not in the window");
             let fix = format!("read the playlist again; it lists {first} to {last}");
@@ -404,8 +475,10 @@ mod tests {
 
     #[test]
     fn a_file_is_a_playlist_a_segment_or_its_number() {
-        let name = SegmentName { n: 7, print: 0xab };
-        assert_eq!(File::named("live.m3u8"), Some(File::Live));
+        let name = SegmentName { n: 7, part: None, print: 0xab };
+        let part = SegmentName { part: Some(2), ..name };
+        assert_eq!(File::named("live.m3u8"), Some(File::Live(Form::Plain)));
+        assert_eq!(File::named("7.2-00000000000000ab.ts"), Some(File::Segment(part)));
         assert_eq!(File::named("7-00000000000000ab.ts"), Some(File::Segment(name)));
         assert_eq!(File::named("7.ts"), Some(File::Numbered(7)));
         for none in ["7", "7-ab.ts", "x.ts", ".ts", "live.m3u", "7-00000000000000ab"] {
@@ -423,6 +496,17 @@ mod tests {
         let caller = Caller { token: Some("a&b".to_owned()), ..Caller::default() };
         let filled = place(&query_of(&caller)).fill(playlist);
         assert!(filled.contains("/a.ts?access_token=a%26b\"") && filled.contains("/100.ts?access"));
+    }
+
+    #[test]
+    fn a_wish_names_a_segment_and_perhaps_a_part() {
+        let read = |query| wish(Some(query)).map_err(|_| ());
+        assert_eq!(read("access_token=a"), Ok(None));
+        assert_eq!(read("_HLS_msn=7"), Ok(Some(Wish { segment: 7, part: None })));
+        assert_eq!(read("_HLS_msn=7&_HLS_part=2"), Ok(Some(Wish { segment: 7, part: Some(2) })));
+        for bad in ["_HLS_part=2", "_HLS_msn=x", "_HLS_msn=7&_HLS_part=-1"] {
+            assert_eq!(read(bad), Err(()), "{bad}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State as Has;
+use axum::extract::{RawQuery, State as Has};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
@@ -57,6 +57,7 @@ pub(super) async fn watch(
     watcher: Watcher,
     caller: Caller,
     Path(file): Path<String>,
+    RawQuery(query): RawQuery,
     asked: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (channel, kind) = named(&state, &file)?;
@@ -66,7 +67,10 @@ pub(super) async fn watch(
             let viewer = viewer.map_err(|error| cannot_join(&channel, error))?;
             Ok(endless(viewer, &state.stop))
         }
-        Kind::Hls => hls::playlist(&state, &channel, &watcher, &caller, &asked).await,
+        Kind::Hls => {
+            let query = query.as_deref();
+            hls::playlist(&state, &channel, &watcher, &caller, query, &asked).await
+        }
     }
 }
 

@@ -55,6 +55,14 @@ pub fn has_parameter_sets(data: &[u8]) -> bool {
     sps && pps
 }
 
+/// What a decoder of the access unit is called by RFC 6381, such as `avc1.640028`; `None` without a
+/// sequence parameter set.
+pub fn codec(data: &[u8]) -> Option<String> {
+    let sps = nal_units(data).find(|nal| nal_type(nal) == Some(NAL_SPS))?;
+    let [profile, constraints, level] = sps.get(1..4)?.try_into().ok()?;
+    Some(format!("avc1.{profile:02x}{constraints:02x}{level:02x}"))
+}
+
 /// Whether the access unit begins with an access unit delimiter.
 pub fn begins_with_delimiter(data: &[u8]) -> bool {
     nal_units(data).next().and_then(nal_type) == Some(NAL_AUD)
@@ -87,6 +95,13 @@ mod tests {
     fn nal_units_are_found_with_both_start_codes() {
         let kinds: Vec<u8> = nal_units(KEY).filter_map(nal_type).collect();
         assert_eq!(kinds, [NAL_AUD, NAL_SPS, NAL_PPS, NAL_IDR]);
+    }
+
+    #[test]
+    fn the_codec_is_what_the_parameter_set_says() {
+        let key = [0, 0, 0, 1, 9, 0xF0, 0, 0, 0, 1, 0x67, 0x64, 0, 0x28, 0xAC, 0, 0, 1, 0x65, 9];
+        assert_eq!(codec(&key).as_deref(), Some("avc1.640028"));
+        assert_eq!(codec(&key[..12]), None);
     }
 
     #[test]

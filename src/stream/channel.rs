@@ -57,6 +57,8 @@ pub(super) struct Live {
     pub(super) closing: AtomicBool,
     /// First segment ever listed: a playlist never reaches back before it.
     pub(super) hls_floor: AtomicI64,
+    /// Counts what was decided, for those who wait for more of it.
+    pub(super) told: watch::Sender<u64>,
     clock: SharedClock,
     stop: Stop,
     since_ms: i64,
@@ -86,6 +88,7 @@ impl Live {
             wake: Notify::new(),
             closing: AtomicBool::new(false),
             hls_floor: AtomicI64::new(i64::MIN),
+            told: watch::channel(0).0,
             clock,
             stop,
             since_ms: now_ms,
@@ -142,6 +145,11 @@ impl Live {
     /// When what is composed ends.
     pub(super) fn edge_ms(&self) -> i64 {
         self.ms_of(self.edge.load(Ordering::Relaxed))
+    }
+
+    /// The same in ticks.
+    pub(super) fn edge_tick(&self) -> i64 {
+        self.profile.tick_of(self.edge.load(Ordering::Relaxed))
     }
 
     /// The units decided on, in order and without gap.
@@ -428,6 +436,8 @@ impl Task {
         }
         live.edge.store(plan.end, Ordering::Relaxed);
         recent.push_back(plan);
+        drop(recent);
+        live.told.send_modify(|count| *count += 1);
     }
 
     /// Asks for media that is on air and not in the store, if somebody watches.

@@ -58,6 +58,8 @@ pub(super) struct Core {
     pub(super) segments: Mutex<SegmentCache>,
     /// Segments made at the same time.
     pub(super) makers: Semaphore,
+    /// Readers of playlists that wait at the same time.
+    pub(super) waiters: Semaphore,
 }
 
 #[derive(Debug)]
@@ -95,6 +97,7 @@ impl Core {
             next_viewer: AtomicI64::new(1),
             segments: Mutex::default(),
             makers: Semaphore::new(2),
+            waiters: Semaphore::new(10_000),
         });
         (Tuning { core: Arc::clone(&core) }, Steering { core })
     }

@@ -12,12 +12,17 @@
 //! Deliberately absent: discontinuity tags. Timestamps go on across items, and one profile is one
 //! codec configuration.
 
+mod master;
+pub mod part;
+
 use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use self::master::{Variant, master};
+use self::part::Part;
 use super::compose::{Composer, Shows, UnitPlan};
 use super::fnv::Fnv;
 use crate::domain::{Profile, UtcMillis};
@@ -41,13 +46,37 @@ const SEGMENT: i64 = SEGMENT_MS * 90;
 /// Changes when the same units are muxed to other bytes than before.
 const MUX: u32 = 1;
 
-/// What a segment is called: its number, and a print of what its bytes depend on.
+/// How far back from the end of a playlist the parts of segments are listed, in ticks.
+const PARTS_BACK: i64 = 3 * TARGET_SECONDS * 90_000;
+
+/// What a playlist is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For every player: whole segments, read from a little before now.
+    Plain,
+    /// For players that know parts: read at now.
+    LowLatency,
+}
+
+impl Form {
+    /// The name of such a playlist.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Plain => "live.m3u8",
+            Self::LowLatency => "low.m3u8",
+        }
+    }
+}
+
+/// What a segment, or a part of one, is called: its number, and a print of what its bytes depend on.
 ///
-/// Written `{number}-{print}`, the print in 16 hexadecimal digits.
+/// Written `{number}-{print}`, or `{number}.{part}-{print}`, the print in 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SegmentName {
     /// Its number.
     pub n: i64,
+    /// Which part of it, from 0; `None` for all of it.
+    pub part: Option<u32>,
     /// The print of its units.
     pub print: u64,
 }
@@ -55,23 +84,32 @@ pub struct SegmentName {
 impl SegmentName {
     /// The name of segment `n` when it holds `units`.
     pub fn of(n: i64, profile: &Profile, units: &[Arc<UnitPlan>]) -> Self {
-        let mut print = Fnv::default();
-        MUX.hash(&mut print);
-        profile.shape().hash(&mut print);
-        units.hash(&mut print);
-        Self { n, print: print.finish() }
+        Self { n, part: None, print: print(profile, units, None) }
     }
+}
+
+/// A print of everything that the bytes of `units`, or of these `frames` of them, depend on.
+fn print(profile: &Profile, units: &[Arc<UnitPlan>], frames: Option<&Range<i64>>) -> u64 {
+    let mut print = Fnv::default();
+    MUX.hash(&mut print);
+    profile.shape().hash(&mut print);
+    frames.hash(&mut print);
+    units.hash(&mut print);
+    print.finish()
 }
 
 impl fmt::Display for SegmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}", self.n, self.print)
+        match self.part {
+            Some(part) => write!(f, "{}.{part}-{:016x}", self.n, self.print),
+            None => write!(f, "{}-{:016x}", self.n, self.print),
+        }
     }
 }
 
 /// A text that is no name of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a segment is called {{number}}-{{16 hexadecimal digits}}")]
+#[error("a segment is called {{number}}-{{16 hexadecimal digits}}, a part {{number}}.{{part}}-…")]
 pub struct NoSegmentName;
 
 impl FromStr for SegmentName {
@@ -79,9 +117,11 @@ impl FromStr for SegmentName {
 
     fn from_str(text: &str) -> Result<Self, NoSegmentName> {
         let (n, print) = text.rsplit_once('-').ok_or(NoSegmentName)?;
+        let (n, part) = n.split_once('.').map_or((n, None), |(n, part)| (n, Some(part)));
         let n = n.parse().map_err(|_| NoSegmentName)?;
+        let part = part.map(str::parse).transpose().map_err(|_| NoSegmentName)?;
         let print = u64::from_str_radix(print, 16).map_err(|_| NoSegmentName)?;
-        let name = Self { n, print };
+        let name = Self { n, part, print };
         // One spelling a name: `+7`, `07` and capitals would be other addresses of the same bytes.
         (name.to_string() == text).then_some(name).ok_or(NoSegmentName)
     }
@@ -145,30 +185,92 @@ pub fn listed(profile: &Profile, units: &[Arc<UnitPlan>], floor: i64) -> Range<i
     first..end
 }
 
-/// Writes the playlist of the segments `listed`, which `units` hold.
-pub fn playlist(profile: &Profile, units: &[Arc<UnitPlan>], listed: Range<i64>) -> String {
+/// Writes the playlist of the segments `listed`, which `units` hold; channels lead by `lead_ms`.
+pub fn playlist(
+    profile: &Profile,
+    units: &[Arc<UnitPlan>],
+    listed: Range<i64>,
+    form: Form,
+    lead_ms: i64,
+) -> String {
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{TARGET_SECONDS}\n\
-         #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-         #EXT-X-START:TIME-OFFSET=-{START_SECONDS}\n",
+         #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
         listed.start
     );
+    match form {
+        Form::Plain => {
+            text.push_str("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n");
+            line(&mut text, format_args!("#EXT-X-START:TIME-OFFSET=-{START_SECONDS}"));
+        }
+        Form::LowLatency => {
+            // The end of the playlist is ahead of the clock by the lead and up to a group more.
+            let hold = Seconds((lead_ms.max(0) + 3_000) * 90);
+            let longest = Seconds(part::longest(profile));
+            line(
+                &mut text,
+                format_args!(
+                    "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold}\n\
+                     #EXT-X-PART-INF:PART-TARGET={longest}"
+                ),
+            );
+        }
+    }
+    let end = listed.end;
     for n in listed {
         let Some(units) = segment(profile, units, n) else { break };
         let (Some(first), Some(last)) = (units.first(), units.last()) else { break };
         let name = SegmentName::of(n, profile, &units);
-        let (begin, end) = (profile.tick_of(first.first), profile.tick_of(last.end));
-        // Writing to a string cannot fail.
-        let written = write!(
-            text,
-            "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{}.{:05},\n{name}.ts\n",
-            UtcMillis(begin.div_euclid(90)),
-            (end - begin) / 90_000,
-            (end - begin) % 90_000 * 10 / 9,
-        );
-        debug_assert!(written.is_ok());
+        let (begin, stop) = (profile.tick_of(first.first), profile.tick_of(last.end));
+        let at = UtcMillis(begin.div_euclid(90));
+        line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{at}"));
+        if form == Form::LowLatency && window(n).end > window(end).start - PARTS_BACK {
+            list_parts(&mut text, n, profile, &units, &part::parts(profile, &units, true));
+        }
+        line(&mut text, format_args!("#EXTINF:{},\n{name}.ts", Seconds(stop - begin)));
+    }
+    if form == Form::LowLatency
+        && let Some(begun) = part::begun(profile, units, end)
+    {
+        let parts = part::parts(profile, &begun, false);
+        if let Some(first) = parts.first() {
+            let at = UtcMillis(profile.tick_of(first.frames.start).div_euclid(90));
+            line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{at}"));
+        }
+        list_parts(&mut text, end, profile, &begun, &parts);
     }
     text
+}
+
+fn list_parts(
+    text: &mut String,
+    n: i64,
+    profile: &Profile,
+    begun: &[Arc<UnitPlan>],
+    parts: &[Part],
+) {
+    for part in parts {
+        let name = part::name(n, profile, begun, part);
+        let Range { start, end } = part.frames;
+        let length = Seconds(profile.tick_of(end) - profile.tick_of(start));
+        let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
+        line(text, format_args!("#EXT-X-PART:DURATION={length},URI=\"{name}.ts\"{independent}"));
+    }
+}
+
+fn line(text: &mut String, line: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let written = writeln!(text, "{line}");
+    debug_assert!(written.is_ok());
+}
+
+/// Ticks (not negative), written as seconds with five decimals.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:05}", self.0 / 90_000, self.0 % 90_000 * 10 / 9)
+    }
 }
 
 #[cfg(test)]
@@ -189,13 +291,14 @@ mod tests {
         let listed = listed(&profile, &units, i64::MIN);
         let now = START / SEGMENT_MS;
         assert_eq!(listed, now - 7..now + 1);
-        let text = playlist(&profile, &units, listed.end - 2..listed.end);
+        let last_two = listed.end - 2..listed.end;
+        let text = playlist(&profile, &units, last_two, Form::Plain, 7_000);
         let name = |n| SegmentName::of(n, &profile, &segment(&profile, &units, n).unwrap());
         let (one, two) = (name(listed.end - 2), name(listed.end - 1));
         let expected = format!(
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:8\n\
             #EXT-X-MEDIA-SEQUENCE:424999999\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-            #EXT-X-START:TIME-OFFSET=-14\n\
+            #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXT-X-START:TIME-OFFSET=-14\n\
             #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n{one}.ts\n\
             #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n{two}.ts\n"
         );
@@ -218,9 +321,12 @@ mod tests {
 
     #[test]
     fn a_name_has_one_spelling() {
-        let name = SegmentName { n: 425_000_000, print: 0xab };
+        let name = SegmentName { n: 425_000_000, part: None, print: 0xab };
         assert_eq!(name.to_string(), "425000000-00000000000000ab");
         assert_eq!(name.to_string().parse(), Ok(name));
+        let part = SegmentName { part: Some(3), ..name };
+        assert_eq!(part.to_string(), "425000000.3-00000000000000ab");
+        assert_eq!(part.to_string().parse(), Ok(part));
         for other in ["425000000", "425000000-ab", "+425000000-00000000000000ab", "-", ""] {
             assert_eq!(other.parse::<SegmentName>(), Err(NoSegmentName), "{other}");
         }
@@ -254,6 +360,40 @@ mod tests {
                 prop_assert!(frames <= TARGET_SECONDS * 25);
             }
         }
+    }
+
+    #[test]
+    fn parts_come_before_their_segment_and_keep_their_names() {
+        let profile = profile();
+        // Ends in the middle of the segment that begins at START.
+        let early = units(&[(2, 50, 20)], START - 40_000, START + 2_500);
+        let late = units(&[(2, 50, 20)], START - 40_000, START + 9_000);
+        let text = |units: &[Arc<UnitPlan>]| {
+            let listed = listed(&profile, units, i64::MIN);
+            playlist(&profile, units, listed, Form::LowLatency, 7_000)
+        };
+        let parts = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| line.starts_with("#EXT-X-PART:"));
+            lines.map(str::to_owned).collect()
+        };
+        let (early, late) = (text(&early), text(&late));
+        assert!(early.contains("PART-HOLD-BACK=10.00000\n#EXT-X-PART-INF:PART-TARGET=1.00001\n"));
+        assert!(early.contains("#EXT-X-PART:DURATION=1.00000,URI=\""));
+        let (early, late) = (parts(&early), parts(&late));
+        // Nothing whole comes after these.
+        let last = early.last().unwrap();
+        let at = late.iter().position(|line| line == last).expect("it keeps its name");
+        let before = early.len().min(at + 1);
+        assert_eq!(late[at + 1 - before..=at], early[early.len() - before..]);
+        assert!(late.len() > at + 3, "and others follow");
+    }
+
+    #[test]
+    fn the_units_of_ntsc_fit_their_parts() {
+        let profile = Profile::named("360p29.97").unwrap();
+        assert_eq!(part::frames_of_part(&profile), 30);
+        let length = |first: i64| profile.tick_of(first + 30) - profile.tick_of(first);
+        assert!((0..1_000).all(|first| length(first) <= part::longest(&profile)));
     }
 
     fn profile() -> Profile {

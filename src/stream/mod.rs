@@ -22,6 +22,7 @@ pub mod hls;
 pub mod lifecycle;
 pub mod outputprobe;
 pub mod pace;
+mod playlists;
 pub mod pool;
 pub mod rendition;
 mod ring;
@@ -44,10 +45,10 @@ use tokio::sync::mpsc;
 use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
 use self::direct::Shelf;
-pub use self::hls::SegmentName;
+pub use self::hls::{Form, SegmentName};
 pub use self::outputprobe::{OutputProbe, ProbeError};
+pub use self::playlists::{TooFar, Wish};
 pub use self::segments::Segment;
-use self::sessions::VIA_HLS;
 pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
 pub use self::viewer::Viewer;
@@ -277,21 +278,27 @@ impl Tuning {
     ///
     /// # Errors
     /// When the channel is not on air or full, or the server stops.
-    pub fn playlist(&self, channel: ChannelId, who: ViewerInfo) -> Result<String, JoinError> {
-        let who = ViewerInfo { via: VIA_HLS, ..who };
-        let known =
-            self.core.live(channel).filter(|live| live.sessions.seen_again(&who, live.now_ms()));
-        let live = match known {
-            Some(live) => live,
-            None => self.core.enter(channel, who)?.0,
-        };
-        // A window before now and the segment that is not whole.
-        live.remember_back(&*self.core.renditions, 10 * hls::SEGMENT_MS);
-        let units = live.recent();
-        let floor = live.hls_floor.load(Ordering::Relaxed);
-        let listed = hls::listed(&live.profile, &units, floor);
-        live.hls_floor.fetch_max(listed.start, Ordering::Relaxed);
-        Ok(hls::playlist(&live.profile, &units, listed))
+    pub fn playlist(
+        &self,
+        channel: ChannelId,
+        who: ViewerInfo,
+        form: Form,
+    ) -> Result<String, JoinError> {
+        self.core.playlist(channel, who, form)
+    }
+
+    /// Waits until the playlist of a running channel holds `wish`, at most three target durations.
+    ///
+    /// # Errors
+    /// When that is further ahead than the next segment but one.
+    pub async fn reached(&self, channel: ChannelId, wish: Wish) -> Result<(), TooFar> {
+        self.core.reached(channel, wish).await
+    }
+
+    /// Writes the multivariant playlist, which names the one of `form`; `None` when the channel is
+    /// not on air. Starts nothing.
+    pub async fn master(&self, channel: ChannelId, form: Form) -> Option<String> {
+        self.core.master(channel, form).await
     }
 
     /// Makes a segment: the same bytes as the endless stream has there.

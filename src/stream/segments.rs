@@ -1,6 +1,7 @@
 //! Makes HLS segments: from what was decided on a running channel, else from timeline and store.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use super::channel::{DiskReader, Live, composing};
 use super::compose::{self, Reader, UnitPlan};
 use super::core::Core;
-use super::hls::SegmentName;
+use super::hls::{SegmentName, part};
 use super::rendition::{Gop, GopEntry, ReadError, RenditionKey};
 use super::{OnAir, SegmentError, hls};
 use crate::domain::ChannelId;
@@ -41,9 +42,8 @@ impl Core {
         if let Some(segment) = self.lock_segments().find(&key) {
             return Ok(segment);
         }
-        let units = self.units_of(&on_air, live.as_deref(), name.n);
-        let units = units.ok_or(SegmentError::NotReady)?;
-        let now = SegmentName::of(name.n, &on_air.profile, &units);
+        let found = self.find(&on_air, live.as_deref(), name.n, name.part);
+        let Found { name: now, units, frames } = found.ok_or(SegmentError::NotReady)?;
         if now != name {
             return Err(SegmentError::Renamed(now));
         }
@@ -52,9 +52,10 @@ impl Core {
         let made = tokio::task::spawn_blocking(move || {
             let mut reader = Strict { reader, silenced: false };
             let mut bytes = Vec::new();
-            for unit in &units {
-                let unit = compose::mux(unit, &on_air.profile, &mut reader)?;
-                bytes.extend_from_slice(&unit.bytes);
+            for plan in &units {
+                let unit = compose::mux(plan, &on_air.profile, &mut reader)?;
+                let cut = part::cut(&on_air.profile, plan, &unit, &frames);
+                bytes.extend_from_slice(&unit.bytes[cut]);
             }
             Ok::<_, ReadError>((Bytes::from(bytes), reader.silenced))
         });
@@ -82,8 +83,35 @@ impl Core {
         n: i64,
     ) -> Result<SegmentName, SegmentError> {
         let (on_air, live) = self.window(channel, n)?;
-        let units = self.units_of(&on_air, live.as_deref(), n).ok_or(SegmentError::NotReady)?;
-        Ok(SegmentName::of(n, &on_air.profile, &units))
+        let found = self.find(&on_air, live.as_deref(), n, None).ok_or(SegmentError::NotReady)?;
+        Ok(found.name)
+    }
+
+    /// Segment `n`, or a part of it, as it is now.
+    fn find(
+        &self,
+        on_air: &OnAir,
+        live: Option<&Live>,
+        n: i64,
+        number: Option<u32>,
+    ) -> Option<Found> {
+        let profile = &on_air.profile;
+        let Some(number) = number else {
+            let units = self.units_of(on_air, live, n)?;
+            let name = SegmentName::of(n, profile, &units);
+            return Some(Found { name, units, frames: i64::MIN..i64::MAX });
+        };
+        let recent = live.map_or_else(Vec::new, Live::recent);
+        // A part may be had before its segment is whole.
+        let whole = hls::segment(profile, &recent, n).is_some();
+        let (begun, whole) = match part::begun(profile, &recent, n) {
+            Some(begun) => (begun, whole),
+            None => (self.units_of(on_air, live, n)?, true),
+        };
+        let parts = part::parts(profile, &begun, whole);
+        let part = parts.into_iter().find(|part| part.number == number)?;
+        let name = part::name(n, profile, &begun, &part);
+        Some(Found { name, units: part::touched(&begun, &part), frames: part.frames })
     }
 
     /// What is on air, if segment `n` can be had: from ten minutes ago up to the edge.
@@ -103,7 +131,8 @@ impl Core {
         let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
         let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms().max(would_be));
         let first = hls::segment_of((now_ms - PAST_MS) * 90);
-        let last = hls::segment_of(edge_ms * 90) - 1;
+        // The last one may have parts only.
+        let last = hls::segment_of(edge_ms * 90);
         if (first..=last).contains(&n) {
             Ok((on_air, live))
         } else {
@@ -129,6 +158,14 @@ impl Core {
     fn lock_segments(&self) -> MutexGuard<'_, SegmentCache> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a segment or a part is made of.
+struct Found {
+    name: SegmentName,
+    units: Vec<Arc<UnitPlan>>,
+    /// The frames of them that it shows.
+    frames: Range<i64>,
 }
 
 /// A reader that remembers whether any sound could not be read.

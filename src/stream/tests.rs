@@ -64,12 +64,12 @@ async fn a_segment_has_the_bytes_of_the_stream() {
     rig.store.remove(MediaId(2));
     let mut viewer = rig.join();
     let mut stream = rig.read_for(&mut viewer, 7_000).await;
-    let mut listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    let mut listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
     assert_eq!(listed.len(), 7, "back to where there was more slate than two segments");
     // What was missing has come, but the segments are what was shown.
     rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
     stream.extend(rig.read_for(&mut viewer, 20_000).await);
-    let later = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    let later = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
     listed.extend(later.into_iter().filter(|n| n > &listed[6]).collect::<Vec<_>>());
     stream.extend(rig.read_for(&mut viewer, 4_000).await);
     let mut found = 0;
@@ -92,7 +92,7 @@ async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
     let other = Rig::prepared();
     let _viewer = rig.join();
     rig.sleep(20_000).await;
-    let listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    let listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
     assert_eq!(listed.len(), 8);
     for n in listed {
         let name = rig.tuning.segment_name(CHANNEL, n);
@@ -103,12 +103,62 @@ async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_parts_of_a_segment_in_a_row_are_the_segment() {
+    let rig = Rig::prepared();
+    let other = Rig::prepared();
+    let listed = || rig.tuning.playlist(CHANNEL, who("hls"), Form::LowLatency).unwrap();
+    listed();
+    rig.sleep(21_000).await;
+    let text = listed();
+    let mut compared = 0;
+    let mut parts: Vec<SegmentName> = Vec::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("#EXT-X-PART:") {
+            let name = rest.split('"').nth(1).unwrap().strip_suffix(".ts").unwrap();
+            parts.push(name.parse().unwrap());
+        } else if let Some(name) = line.strip_suffix(".ts").filter(|_| !parts.is_empty()) {
+            let whole = rig.tuning.segment(CHANNEL, name.parse().unwrap()).await.unwrap();
+            let mut bytes = Vec::new();
+            for part in parts.drain(..) {
+                let one = rig.tuning.segment(CHANNEL, part).await.unwrap();
+                assert_eq!(other.tuning.segment(CHANNEL, part).await.unwrap(), one);
+                bytes.extend_from_slice(&one.bytes);
+            }
+            assert!(bytes == whole.bytes, "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 5, "{compared} in\n{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_segment_gets_it_as_soon_as_it_is_there() {
+    let rig = Rig::prepared();
+    let listed = |form| rig.tuning.playlist(CHANNEL, who("hls"), form).unwrap();
+    listed(Form::Plain);
+    rig.sleep(10_000).await;
+    for _ in 0..5 {
+        let last = *numbers(&listed(Form::Plain)).last().unwrap();
+        let asked = rig.now();
+        let wish = Wish { segment: last + 1, part: None };
+        rig.tuning.reached(CHANNEL, wish).await.unwrap();
+        assert_eq!(numbers(&listed(Form::Plain)).last(), Some(&(last + 1)));
+        assert!((1..=6_100).contains(&(rig.now() - asked)), "{} ms", rig.now() - asked);
+        let part = Wish { segment: last + 2, part: Some(0) };
+        rig.tuning.reached(CHANNEL, part).await.unwrap();
+        assert!(listed(Form::LowLatency).contains(&format!("URI=\"{}.0-", last + 2)));
+        let far = Wish { segment: last + 9, part: None };
+        assert!(matches!(rig.tuning.reached(CHANNEL, far).await, Err(TooFar { .. })));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_playlist_goes_on_and_never_back() {
     let rig = Rig::prepared();
-    let mut last = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+    let mut last = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
     for _ in 0..30 {
         rig.sleep(1_700).await;
-        let next = numbers(&rig.tuning.playlist(CHANNEL, who("hls")).unwrap());
+        let next = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
         assert!(next[0] >= last[0] && next.last() >= last.last());
         assert!(next.windows(2).all(|pair| pair[1] == pair[0] + 1));
         let edge_ms = (next.last().unwrap() + 1) * hls::SEGMENT_MS;
@@ -413,7 +463,7 @@ async fn nobody_watches_what_is_not_on_air() {
     let unknown = rig.tuning.join(ChannelId(99), who("ts")).map(|_| ());
     assert_eq!(unknown, Err(JoinError::NotOnAir));
     assert_eq!(rig.tuning.segment_name(ChannelId(99), 1), Err(SegmentError::NotOnAir));
-    let name = SegmentName { n: 1, print: 2 };
+    let name = SegmentName { n: 1, part: None, print: 2 };
     let outside = rig.tuning.segment(CHANNEL, name).await;
     assert!(matches!(outside, Err(SegmentError::Outside { .. })), "{outside:?}");
     let mut viewer = rig.join();

@@ -5,6 +5,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::support::app::{App, run};
 use crate::support::picture::judge;
+use crate::support::programs;
 
 #[test]
 fn two_servers_with_one_store_and_a_restarted_one_give_the_same_segments() {
@@ -100,6 +101,51 @@ fn a_playlist_is_good_for_a_second_and_known_again() {
             }
         }
         panic!("the playlist was never known again");
+    });
+}
+
+#[test]
+fn the_master_playlist_says_what_a_decoder_finds() {
+    run(async {
+        let app = App::prepared_demo().await;
+        let number = app.channel("Everything").await.number;
+        let path = format!("/iptv/hls/{number}/master.m3u8");
+        let text = app.viewer().text(&path).await;
+        assert!(text.contains(",RESOLUTION=1280x720,FRAME-RATE=25.000\nlive.m3u8\n"), "{text}");
+        let url = format!("{}{path}", app.base);
+        let probe = move || {
+            let entries = "stream=codec_name,profile,level,width,height";
+            let args = ["-v", "error", "-show_entries", entries, "-of", "compact=p=0", &url];
+            String::from_utf8(programs::run("ffprobe", &args).stdout).unwrap()
+        };
+        let told = tokio::task::spawn_blocking(probe).await.unwrap();
+        assert!(told.contains("codec_name=h264|profile=High|width=1280|height=720"), "{told}");
+        assert!(told.contains("codec_name=aac"), "{told}");
+        let codecs = text.split("CODECS=\"").nth(1).unwrap().split('"').next().unwrap();
+        let (picture, sound) = codecs.split_once(',').unwrap();
+        assert_eq!(sound, "mp4a.40.2");
+        let level = u32::from_str_radix(picture.strip_prefix("avc1.6400").unwrap(), 16).unwrap();
+        assert!(told.contains(&format!("level={level}")) || level > 30, "{codecs}: {told}");
+    });
+}
+
+#[test]
+fn a_playlist_that_is_waited_for_comes_when_it_has_grown() {
+    run(async {
+        let app = App::prepared_demo().await;
+        let number = app.channel("Everything").await.number;
+        let number_of = |text: &str| -> i64 {
+            let name = text.lines().rfind(|line| !line.starts_with('#')).unwrap();
+            name.split('-').next().unwrap().rsplit('/').next().unwrap().parse().unwrap()
+        };
+        for file in ["live", "low"] {
+            let path = format!("/iptv/hls/{number}/{file}.m3u8");
+            let last = number_of(&app.viewer().text(&path).await);
+            let next = app.viewer().text(&format!("{path}?_HLS_msn={}", last + 1)).await;
+            assert!(number_of(&next) > last, "{next}");
+            let far = app.viewer().get(&format!("{path}?_HLS_msn={}", last + 100)).await;
+            assert_eq!(far.status(), StatusCode::BAD_REQUEST);
+        }
     });
 }
 

@@ -1,0 +1,57 @@
+//! The multivariant playlist: what a channel's streams are, before any of them is read. PURE.
+
+use super::Form;
+use crate::domain::Profile;
+use crate::stream::compose::UnitPlan;
+use std::sync::Arc;
+
+/// What a transport stream takes more than what is in it, in percent; measured, rounded up.
+const OVERHEAD: u64 = 6;
+
+/// A channel's stream as a player chooses by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// No segment takes more, in bits a second.
+    pub peak: u64,
+    /// What segments take on average.
+    pub average: u64,
+    /// RFC 6381 names of picture and sound.
+    pub codecs: String,
+}
+
+impl Variant {
+    /// The stream of a profile when it lately showed `units`.
+    pub fn of(profile: &Profile, units: &[Arc<UnitPlan>], picture: Option<String>) -> Self {
+        let ticks = |unit: &UnitPlan| profile.tick_of(unit.end) - profile.tick_of(unit.first);
+        let rate = |bytes: u64, ticks: i64| {
+            let ticks = u64::try_from(ticks).unwrap_or(0).max(1);
+            bytes * 8 * 90_000 / ticks * (100 + OVERHEAD) / 100
+        };
+        let bytes = |unit: &UnitPlan| u64::from(unit.clip.gop.length);
+        let longest = units.iter().map(|unit| rate(bytes(unit), ticks(unit))).max().unwrap_or(0);
+        let all = units.iter().map(|unit| bytes(unit)).sum();
+        let average = rate(all, units.iter().map(|unit| ticks(unit)).sum());
+        // What the encoder may take; a copied source may take more, which is then seen in `units`.
+        let kbps = u64::from(profile.video_kbps) + u64::from(profile.audio_kbps);
+        let ceiling = kbps * 1_000 * (100 + OVERHEAD) / 100;
+        let picture = picture.unwrap_or_else(|| "avc1.640028".to_owned());
+        Self {
+            peak: longest.max(ceiling),
+            average: if units.is_empty() { ceiling } else { average },
+            codecs: format!("{picture},mp4a.40.2"),
+        }
+    }
+}
+
+/// Writes the playlist; it names the playlist of `form` beside it.
+pub fn master(profile: &Profile, variant: &Variant, form: Form) -> String {
+    let Variant { peak, average, codecs } = variant;
+    let Profile { width, height, rate, .. } = profile;
+    let rate = rate.as_f64();
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\",\
+         RESOLUTION={width}x{height},FRAME-RATE={rate:.3}\n{}\n",
+        form.file()
+    )
+}
