@@ -51,7 +51,7 @@ eval:
 
 clients:
 	@scripts/packages.sh test
-	$(CARGO) test --locked --test it -- clients:: --nocapture
+	$(CARGO) test --locked --test it -- clients:: hls::behind --nocapture
 
 MINUTES ?= 30
 CHANNELS ?= 20

@@ -4,6 +4,7 @@ use exstreamtv::domain::Channel;
 use reqwest::{Method, StatusCode};
 
 use crate::support::app::{App, run};
+use crate::support::nginx::Nginx;
 use crate::support::picture::judge;
 use crate::support::programs;
 
@@ -146,6 +147,48 @@ fn a_playlist_that_is_waited_for_comes_when_it_has_grown() {
             let far = app.viewer().get(&format!("{path}?_HLS_msn={}", last + 100)).await;
             assert_eq!(far.status(), StatusCode::BAD_REQUEST);
         }
+    });
+}
+
+#[test]
+fn behind_a_cache_each_segment_is_asked_for_once_however_many_watch() {
+    run(async {
+        const VIEWERS: usize = 40;
+        let app = App::prepared_demo().await;
+        let two = app.twin().await;
+        let nginx = Nginx::before(&two).await;
+        let number = two.channel("Everything").await.number;
+        let folder = format!("{}/iptv/hls/{number}", nginx.base);
+        let http = reqwest::Client::new();
+        let watch = || async {
+            let get = async |url: &str| {
+                let answer = http.get(url).send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::OK, "{url}");
+                answer.bytes().await.unwrap()
+            };
+            let playlist = get(&format!("{folder}/live.m3u8")).await;
+            let playlist = String::from_utf8(playlist.to_vec()).unwrap();
+            let mut names = Vec::new();
+            for name in playlist.lines().filter(|line| !line.starts_with('#')) {
+                let bytes = get(&format!("{folder}/{name}")).await;
+                assert_eq!(bytes.len() % 188, 0);
+                names.push(name.to_owned());
+            }
+            names
+        };
+        let before = two.control().tuning().counters();
+        let watched = futures_util::future::join_all((0..VIEWERS).map(|_| watch())).await;
+        let after = two.control().tuning().counters();
+        let different: std::collections::BTreeSet<&String> = watched.iter().flatten().collect();
+        let fetched: usize = watched.iter().map(Vec::len).sum();
+        assert!(fetched >= VIEWERS * 2, "{fetched} segments");
+        let asked = usize::try_from(after.segments - before.segments).unwrap();
+        println!("{VIEWERS} viewers, {fetched} segments, {asked} asked of the server");
+        assert_eq!(asked, different.len(), "{}", nginx.complaints());
+        assert_eq!(two.control().tuning().viewers().len(), 1, "the cache is the viewer");
+        assert_eq!(nginx.complaints(), "");
+        drop(nginx);
+        two.stop().await;
     });
 }
 

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod media;
+pub mod nginx;
 pub mod picture;
 pub mod programs;
 pub mod tune;
