@@ -281,6 +281,11 @@ function showProblem(form, error) {
   problem.hidden = rest.length === 0;
 }
 
+// On a phone the menu may be wider than the screen: the page one is on is in view.
+const menu = find(".menu");
+const here = menu && find("[aria-current]", menu);
+if (here) menu.scrollLeft = here.offsetLeft - (menu.clientWidth - here.offsetWidth) / 2;
+
 // Theme
 
 find("#theme").addEventListener("click", () => {

@@ -44,7 +44,7 @@ async function loadNow() {
     throw problem;
   }
   const bits = sessions.reduce((sum, session) => sum + session.bitrate_bps, 0);
-  find("#total").textContent = sessions.length ? `${times(sessions.length, "viewer", "viewers")} · ${rate(bits)}` : "";
+  find("#total").textContent = sessions.length ? `${times(sessions.length, "viewer", "viewers")}${bits ? ` · ${rate(bits)}` : ""}` : "";
   if (sessions.length === 0) {
     say(now, "empty", "Nobody watches", "When a player tunes to a channel, it is listed here.");
     return;
@@ -54,7 +54,7 @@ async function loadNow() {
     const since = (Date.now() - Date.parse(session.since)) / 1000;
     const facts = [`for ${length(Math.max(0, since))}`];
     // Segments belong to nobody, so of those who read them nothing else is known.
-    if (session.via !== "hls") facts.push(rate(session.bitrate_bps), size(session.bytes));
+    if (session.via !== "hls") facts.push(...(session.bitrate_bps ? [rate(session.bitrate_bps)] : []), size(session.bytes));
     const signs = [];
     if (session.skips > 0) signs.push(badge("warn", `moved to now ${times(session.skips, "time", "times")}`, "alert"));
     if ((session.lag_ms ?? 0) > LATE_MS) signs.push(badge("bad", `${(session.lag_ms / 1000).toFixed(0)} s behind`, "alert"));

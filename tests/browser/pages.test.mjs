@@ -100,6 +100,42 @@ for (const path of PAGES) {
   }
 }
 
+for (const [name, size, scheme] of [["light", WIDE, "light"], ["dark", WIDE, "dark"], ["phone", PHONE, "dark"]]) {
+  test(`who watches is listed, shown out and remembered (${name})`, async () => {
+    const agent = `Kodi/20.5 (${name})`;
+    const [channel] = await get(server.base, "/api/channels?enabled=true");
+    const watching = new AbortController();
+    const answer = await fetch(`${server.base}/iptv/channel/${channel.number}.ts`, { headers: { "User-Agent": agent }, signal: watching.signal });
+    const ended = (async () => {
+      for await (const block of answer.body) if (block.length < 0) return;
+    })();
+    const page = await visit("/sessions", { size, scheme });
+    const row = page.locator(".session-row", { has: page.locator(`[title="${agent}"]`) });
+    await row.getByText("bit/s").waitFor();
+    assert.match(await row.innerText(), /Kodi 20\.5[^]*127\.0\.0\.1[^]*bit\/s/);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= size.width, `the page is ${wide} px wide on ${size.width}`);
+    await keepPicture(page, `sessions-now-${name}`);
+    await accessible(page, `sessions (${name})`);
+    // With the keyboard alone; the list is drawn anew meanwhile and keeps the focus.
+    await row.getByRole("button").focus();
+    await page.waitForTimeout(2_500);
+    await page.keyboard.press("Enter");
+    await page.locator("#confirm-go").click();
+    await ended.catch((error) => assert.match(String(error), /terminated|aborted/));
+    await row.waitFor({ state: "detached" });
+    await until("the history", 30_000, async () => (await get(server.base, "/api/sessions/history")).some((session) => session.user_agent === agent));
+    await page.click("#view-past");
+    const gone = page.locator(".session-row.past", { has: page.locator(`[title="${agent}"]`) });
+    await gone.waitFor();
+    assert.match(await gone.innerText(), /ended by a person/);
+    await keepPicture(page, `sessions-past-${name}`);
+    await accessible(page, `past sessions (${name})`);
+    calm(page);
+    watching.abort();
+  });
+}
+
 test("a chosen theme stays", async () => {
   const page = await visit("/connect", { scheme: "light" });
   const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
