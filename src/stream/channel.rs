@@ -37,8 +37,8 @@ const ASK_AHEAD_MS: i64 = 500;
 const HLS_IDLE_MS: i64 = 3 * TARGET_SECONDS * 1_000;
 /// How often a running channel tells how it is.
 const BEAT_MS: i64 = 1_000;
-/// A read that takes longer than this does not hold up what is ready to be sent.
-const SLOW_READ_MS: u64 = 100;
+/// How often is looked after what is ready to be sent while a read takes long.
+const SLOW_READ_MS: u64 = 20;
 /// How often missing media is asked for.
 const ASK_MS: i64 = 250;
 
@@ -270,6 +270,7 @@ impl Task {
         // What has grown before this look is seen by it.
         self.grown.mark_unchanged();
         let next = lifecycle::needs_unit(now_ms, edge_ms, keeping).then(|| self.look());
+        let next = next.map(|next| self.unless_held_up(next));
         let situation = Situation {
             now_ms,
             stopping: stop.is_requested() || self.live.closing.load(Ordering::Relaxed),
@@ -345,6 +346,27 @@ impl Task {
         self.composing(|composer| composer.next(edge))
     }
 
+    /// Media whose disk does not answer is missing for now.
+    fn unless_held_up(&self, next: Next) -> Next {
+        match next {
+            Next::Ready(plan) if self.is_held_up(&plan) => match plan.shows {
+                Shows::Media(media) => {
+                    let frame = plan.first - plan.clip.base;
+                    Next::Missing(Hole { media, frame, until: plan.end, goes_on: true })
+                }
+                Shows::Standby(_) | Shows::NoProgramming => Next::Ready(plan),
+            },
+            Next::Ready(_) | Next::Missing(_) | Next::Nothing { .. } => next,
+        }
+    }
+
+    /// Whether the disk of anything in `plan` does not answer.
+    fn is_held_up(&self, plan: &UnitPlan) -> bool {
+        let renditions = &self.core.renditions;
+        let sounds = plan.audio.iter().filter_map(|run| run.from.as_ref()).map(|(key, ..)| key);
+        std::iter::once(&plan.clip.key).chain(sounds).any(|key| renditions.is_stuck(key))
+    }
+
     fn slate(&self, hole: &Hole) -> Option<UnitPlan> {
         let edge = self.live.edge.load(Ordering::Relaxed);
         self.composing(|composer| composer.slate(edge, hole.until, Some(hole.media)))
@@ -397,7 +419,13 @@ impl Task {
             tokio::select! {
                 made = &mut made => break made,
                 () = tokio::time::sleep(Duration::from_millis(SLOW_READ_MS)) => {
-                    self.keep_on();
+                    let (now_ms, _) = self.keep_on();
+                    let headroom = self.live.edge_ms() - now_ms;
+                    if headroom < lifecycle::SLATE_BELOW_MS && self.is_held_up(&plan) {
+                        // The read goes on by itself, and may do for long.
+                        self.reader = DiskReader::new(Arc::clone(&self.core.renditions));
+                        return;
+                    }
                 }
                 () = stop.requested() => return,
             }

@@ -44,6 +44,8 @@ const SPAN: u32 = u32::MAX;
 const KEEP_AHEAD_MS: i64 = 3 * 3_600_000;
 /// What was used less than this ago stays, in milliseconds: HLS reaches ten minutes back.
 const KEEP_USED_MS: i64 = 900_000;
+/// A read that takes longer than this waits for a disk that sleeps, hangs or is far too busy.
+const STUCK_MS: i64 = 40;
 /// After an error of the disk the file is tried again, in milliseconds.
 const TRY_AGAIN_MS: i64 = 60_000;
 
@@ -276,7 +278,13 @@ impl Shelf {
             let source = io::Error::from(io::ErrorKind::NotFound);
             return Err(ReadError::Io { media, source });
         };
-        film.read(&*self.files, gop).map_err(|fault| {
+        let since = self.clock.now_ms();
+        let read = film.read(&*self.files, &*self.clock, gop);
+        if self.clock.now_ms() - since > STUCK_MS {
+            // Channels that went on without it look again.
+            self.store.wake();
+        }
+        read.map_err(|fault| {
             let transient = match &fault {
                 // Out of descriptors or memory says nothing about the file.
                 Fault::Io(error) => {
@@ -329,6 +337,12 @@ impl Renditions for Shelf {
 
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
         if gop.span == SPAN { self.read_film(key, gop) } else { self.store.read(key, gop) }
+    }
+
+    fn is_stuck(&self, key: &RenditionKey) -> bool {
+        let film = self.film(key);
+        let since = film.and_then(|film| film.reading_since());
+        since.is_some_and(|since| self.clock.now_ms() - since > STUCK_MS)
     }
 
     fn grown(&self) -> watch::Receiver<u64> {

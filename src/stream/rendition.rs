@@ -151,6 +151,11 @@ pub trait Renditions: std::fmt::Debug + Send + Sync {
     /// When the record is gone or damaged.
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError>;
 
+    /// Whether a disk takes so long with reads of `key` that nothing should wait for it. Memory only.
+    fn is_stuck(&self, _key: &RenditionKey) -> bool {
+        false
+    }
+
     /// Wakes when any rendition has grown.
     fn grown(&self) -> tokio::sync::watch::Receiver<u64>;
 }

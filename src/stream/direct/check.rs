@@ -71,7 +71,7 @@ impl Shelf {
 
     /// The first difference at the beginning or in the middle.
     async fn compare(
-        &self,
+        self: &Arc<Self>,
         film: &Arc<Film>,
         conformer: &Conformer,
         media: &Media,
@@ -84,7 +84,7 @@ impl Shelf {
             if copies.is_empty() && from == 0 {
                 return Ok(Some("ffmpeg finds nothing to copy".to_owned()));
             }
-            let (film, files) = (Arc::clone(film), Arc::clone(&self.files));
+            let (film, shelf) = (Arc::clone(film), Arc::clone(self));
             let compared = tokio::task::spawn_blocking(move || {
                 // A run that begins inside the file lacks some of its first sound.
                 copies.iter().zip([from == 0].into_iter().chain(std::iter::repeat(true))).find_map(
@@ -92,7 +92,7 @@ impl Shelf {
                         let Some(entry) = film.index.covering(copy.first_frame) else {
                             return Some(format!("there is nothing at frame {}", copy.first_frame));
                         };
-                        match film.read(&*files, entry) {
+                        match film.read(&*shelf.files, &*shelf.clock, entry) {
                             Ok(gop) => difference(entry, &gop, copy, whole),
                             Err(fault) => Some(fault.to_string()),
                         }

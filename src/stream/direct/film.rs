@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bytes::Bytes;
 
@@ -12,6 +12,7 @@ use super::source::{Files, Source, Stamp};
 use super::units::{self, Avc};
 use super::{Fault, SPAN, Unfit, matroska, mp4};
 use crate::domain::{Media, Profile};
+use crate::foundation::clock::Clock;
 use crate::stream::conform::rules::Misfit;
 use crate::stream::ffmpeg::{self, AudioTreatment, VideoTreatment};
 use crate::stream::rendition::{Gop, GopEntry, RenditionIndex, RenditionKey, VideoUnit};
@@ -80,6 +81,8 @@ pub(super) struct Film {
     profile: Profile,
     phase: i64,
     checked: AtomicBool,
+    /// Since when a read is under way, by the server's clock; 0 while none is.
+    reading_since: AtomicI64,
     stamp: Stamp,
     avc: Avc,
     layout: Layout,
@@ -124,28 +127,36 @@ impl Film {
         let index = Arc::new(RenditionIndex { key, gops: gops.collect(), end_frame });
         let Plan { avc, phase, layout, .. } = plan;
         let (profile, checked) = (profile.clone(), AtomicBool::new(false));
-        Ok(Self { index, path, profile, phase, checked, stamp, avc, layout })
+        let reading_since = AtomicI64::new(0);
+        Ok(Self { index, path, profile, phase, checked, reading_since, stamp, avc, layout })
     }
 
     /// Reads one group. Blocks on the disk.
     ///
     /// # Errors
     /// When the file is not what it was, breaks a rule, or cannot be read.
-    pub(super) fn read(&self, files: &dyn Files, gop: &GopEntry) -> Result<Gop, Fault> {
+    pub(super) fn read(
+        &self,
+        files: &dyn Files,
+        clock: &dyn Clock,
+        gop: &GopEntry,
+    ) -> Result<Gop, Fault> {
         let number = usize::try_from(gop.offset).map_err(|_| Fault::Damaged)?;
         if self.index.gops.get(number) != Some(gop) {
             return Err(Fault::Changed);
         }
-        let source = files.open(&self.path)?;
-        self.check_stamp(&*source)?;
+        let source = self.watched(clock, || files.open(&self.path))?;
+        let source = Watched { source, film: self, clock };
+        let source: &dyn Source = &source;
+        self.check_stamp(source)?;
         let read = match &self.layout {
-            Layout::Mp4(samples) => self.read_samples(&*source, samples, number, gop),
+            Layout::Mp4(samples) => self.read_samples(source, samples, number, gop),
             Layout::Matroska(clusters) => {
-                clusters.read(&*source, &self.avc, &self.profile, number, gop)
+                clusters.read(source, &self.avc, &self.profile, number, gop)
             }
         };
         // What was read while the file was written to is worth nothing.
-        self.check_stamp(&*source)?;
+        self.check_stamp(source)?;
         read
     }
 
@@ -162,6 +173,24 @@ impl Film {
     /// Says that it was compared.
     pub(super) fn set_checked(&self) {
         self.checked.store(true, Ordering::Relaxed);
+    }
+
+    /// Since when a read of it is under way.
+    pub(super) fn reading_since(&self) -> Option<i64> {
+        Some(self.reading_since.load(Ordering::Relaxed)).filter(|since| *since > 0)
+    }
+
+    /// Does something that may take as long as a disk takes to wake up.
+    fn watched<T>(&self, clock: &dyn Clock, read: impl FnOnce() -> T) -> T {
+        // Of two reads the first one counts, and whichever ends says that the disk answers.
+        let (none, now) = (0, clock.now_ms());
+        let order = Ordering::Relaxed;
+        if self.reading_since.load(order) == none {
+            self.reading_since.store(now, order);
+        }
+        let answer = read();
+        self.reading_since.store(none, order);
+        answer
     }
 
     /// Bytes of memory it takes, about.
@@ -208,6 +237,23 @@ impl Film {
         }
         let audio = sounds.iter().map(|block| units::sound(block)).collect::<Result<_, _>>()?;
         Ok(Gop { video, audio })
+    }
+}
+
+/// A file whose reads are watched.
+struct Watched<'a> {
+    source: Box<dyn Source>,
+    film: &'a Film,
+    clock: &'a dyn Clock,
+}
+
+impl Source for Watched<'_> {
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.film.watched(self.clock, || self.source.stamp())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.film.watched(self.clock, || self.source.read_at(buffer, offset))
     }
 }
 

@@ -252,3 +252,132 @@ async fn what_does_not_conform_has_its_reason() {
         assert_eq!(rig.why_not(path).await, reason, "{}", path.display());
     }
 }
+
+/// Files in memory.
+#[derive(Debug)]
+struct Ram(Vec<u8>);
+
+impl Files for Arc<Ram> {
+    fn open(&self, _: &Path) -> io::Result<Box<dyn source::Source>> {
+        Ok(Box::new(Arc::clone(self)))
+    }
+}
+
+impl source::Source for Arc<Ram> {
+    fn stamp(&self) -> io::Result<source::Stamp> {
+        Ok(source::Stamp { size: self.0.len() as u64, modified_ms: 0 })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        let bytes = self.0.get(at..).and_then(|rest| rest.get(..buffer.len()));
+        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// Opens what was made of a file and reads all of it; gives whether it could be opened.
+fn survives(original: &Media, bytes: Vec<u8>) -> bool {
+    let media = Media { size: bytes.len() as u64, modified: UtcMillis(0), ..original.clone() };
+    let files = Arc::new(Ram(bytes));
+    let key = Store::key_of(&media, &profile());
+    let Ok(film) = Film::open(&files, &media, &profile(), key) else { return false };
+    let clock = SystemClock::start();
+    for gop in film.index.gops.iter() {
+        if let Ok(read) = film.read(&files, &*clock, gop) {
+            assert!(!read.video.is_empty() && h264(&read));
+        }
+    }
+    true
+}
+
+#[test]
+fn spoiled_and_cut_files_do_no_harm() {
+    use rand::{RngExt, SeedableRng};
+    let mut chance = rand::rngs::StdRng::seed_from_u64(4);
+    let films = [
+        clip("spoiled.mp4", 3, "-bf 2 -g 10"),
+        clip("spoiled-fast.mp4", 3, "-bf 2 -g 10 -movflags +faststart"),
+        clip("spoiled.mkv", 3, "-bf 2 -g 10"),
+    ];
+    for path in films {
+        let (media, bytes) = (media(&path), std::fs::read(&path).unwrap());
+        assert!(survives(&media, bytes.clone()));
+        // What describes the file is at its ends.
+        let ends = |place: usize| if place < 2_000 { place } else { bytes.len() + 2_000 - place };
+        let mut opened = 0;
+        for _ in 0..400 {
+            let mut spoiled = bytes.clone();
+            for _ in 0..chance.random_range(1..4) {
+                let at = ends(chance.random_range(0..12_000)).min(bytes.len() - 4);
+                match chance.random_range(0..4) {
+                    0 => spoiled[at] ^= 1 << chance.random_range(0..8),
+                    1 => spoiled[at..at + 4].fill(0),
+                    2 => spoiled[at..at + 4].fill(0xFF),
+                    _ => spoiled[at] = chance.random(),
+                }
+            }
+            if chance.random_range(0..8) == 0 {
+                spoiled.truncate(chance.random_range(0..bytes.len()));
+            }
+            opened += u32::from(survives(&media, spoiled));
+        }
+        assert!((1..400).contains(&opened), "{}: {opened} of 400", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_or_vanishes_is_not_read_any_more() {
+    let rig = Rig::start();
+    let p = profile();
+    for name in ["changes.mp4", "changes.mkv"] {
+        let path = clip(name, 4, "-bf 2");
+        let media = media(&path);
+        let index = rig.ready(&path).await;
+        let gop = index.gops[1];
+        rig.shelf.read(&index.key, &gop).unwrap();
+
+        // Another file in its place, of the same size and a moment later.
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.reverse();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let mut grown = rig.shelf.grown();
+        assert!(matches!(rig.shelf.read(&index.key, &gop), Err(ReadError::Damaged { .. })));
+        assert!(grown.has_changed().unwrap(), "channels look again");
+        grown.mark_unchanged();
+        assert_eq!(rig.shelf.offer(&media, &p), Offer::Unfit("the file has changed".to_owned()));
+        assert_eq!(rig.shelf.index(&media, &p), None);
+        assert!(rig.shelf.read(&index.key, &gop).is_err());
+        rig.shelf.forget(media.id);
+        let reason = rig.shelf.prepare(&media, &p).await;
+        assert_eq!(reason, Offer::Unfit("it has changed since it was scanned".to_owned()));
+    }
+    let path = clip("vanishes.mp4", 4, "-bf 2");
+    let index = rig.ready(&path).await;
+    let entry = rig.shelf.film(&index.key).unwrap();
+    assert!(entry.memory() < 4_000, "{}", entry.memory());
+    std::fs::remove_file(&path).unwrap();
+    let read = rig.shelf.read(&index.key, &index.gops[0]);
+    assert!(matches!(read, Err(ReadError::Io { .. })), "{read:?}");
+    assert!(rig.shelf.film(&index.key).is_none());
+}
+
+#[tokio::test]
+async fn what_is_not_on_air_soon_leaves_the_shelf() {
+    let rig = Rig::start();
+    let path = clip("leaves.mp4", 4, "-bf 2");
+    let (media, p) = (media(&path), profile());
+    rig.ready(&path).await;
+    let now = rig.shelf.clock.now_ms();
+    let at = |ms: i64| HashMap::from([((media.id, p.shape()), UtcMillis(now + ms))]);
+    rig.shelf.keep(&HashMap::new());
+    assert_eq!(rig.shelf.offer(&media, &p), Offer::Ready, "it was just used");
+    let key = Store::key_of(&media, &p);
+    rig.shelf.entries()[&key].used_ms.store(now - KEEP_USED_MS - 1, Ordering::Relaxed);
+    rig.shelf.keep(&at(KEEP_AHEAD_MS / 2));
+    assert_eq!(rig.shelf.offer(&media, &p), Offer::Ready, "it is on air soon");
+    rig.shelf.keep(&at(KEEP_AHEAD_MS * 2));
+    assert_eq!((rig.shelf.offer(&media, &p), rig.shelf.usage()), (Offer::Unknown, (0, 0)));
+}
