@@ -4,11 +4,14 @@ import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fil
 const place = find("#channels");
 const dialog = find("#channel-dialog");
 const form = find("#channel-form");
-const state = { channels: [], collections: [], libraries: [], profiles: [], editing: null };
+const state = { channels: [], collections: [], libraries: [], profiles: [], editing: null, preparation: new Map(), making: [] };
 
 async function load() {
   try {
-    [state.channels, state.collections, state.libraries, state.profiles] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries"), api("/api/ffmpeg-profiles")]);
+    let preparation;
+    [state.channels, state.collections, state.libraries, state.profiles, preparation] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries"), api("/api/ffmpeg-profiles"), api("/api/preparation")]);
+    state.preparation = new Map(preparation.channels.map((ready) => [ready.channel_id, ready]));
+    state.making = preparation.making;
   } catch (problem) {
     if (problem instanceof Problem && place.hasAttribute("aria-busy")) sayProblem(place, problem, load);
     throw problem;
@@ -41,13 +44,25 @@ function row(channel) {
         ? [el("span", { class: "cut", text: on.title }), bar((Date.now() - from) / (to - from), `How far ${on.title} is`), el("small", { class: "cut", text: `until ${between(from, to)[1]}${channel.next ? `, then ${channel.next.title}` : ""}` })]
         : [el("span", { text: "Nothing to play" }), el("small", { text: channel.rules.items.length ? "Its collections hold nothing playable." : "Edit it and choose a collection." })]
       : [el("span", { class: "number", text: "Switched off: players do not see it" })])),
-    el("div", {}, watched),
+    el("div", {}, watched, readiness(channel)),
     el("div", { class: "do" },
       el("label", { class: "switch", title: channel.enabled ? "Switch off" : "Switch on" }, el("input", { type: "checkbox", role: "switch", "aria-label": `Offer ${channel.name} to players`, checked: channel.enabled, data: { key: `on-${channel.id}` }, onchange: (event) => toggle(channel, event.target) })),
       el("a", { class: "button quiet round", href: `/player/${channel.number}`, "aria-label": `Watch ${channel.name}`, title: "Watch" }, icon("play")),
       action("edit", "Edit", "edit", () => open(channel)),
       action("restart", "Restart", "restart", () => restart(channel)),
       action("delete", "Delete", "trash", () => remove(channel))));
+}
+
+// What of the next two hours can be shown at once.
+function readiness(channel) {
+  const ready = channel.enabled && state.preparation.get(channel.id);
+  if (!ready || ready.planned_ms === 0) return null;
+  const share = (ready.in_process_ms + ready.prepared_ms) / ready.planned_ms;
+  const waits = state.making.find((making) => making.waiting_channel_ids.includes(channel.id));
+  const parts = [`${Math.round(ready.in_process_ms / 60000)} min read from their own files`, `${Math.round(ready.prepared_ms / 60000)} min prepared`];
+  if (ready.failed_ms > 0) parts.push(`${Math.round(ready.failed_ms / 60000)} min cannot be prepared`);
+  if (waits) parts.push(`a viewer waits: made as far as ${Math.round(waits.done_ms / 60000)} min`);
+  return el("small", { class: "number", title: `Next two hours: ${parts.join(", ")}`, text: waits ? "being made" : `${Math.floor(share * 100)} % ready` });
 }
 
 async function toggle(channel, box) {

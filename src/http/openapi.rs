@@ -30,6 +30,7 @@ use super::state::State;
         (name = "media", description = "Media items"),
         (name = "profiles", description = "What media is conformed to"),
         (name = "settings", description = "What is changed while the server runs"),
+        (name = "preparation", description = "What is ready to be shown, what is being made ready"),
         (name = "sessions", description = "Who watches, who watched"),
         (name = "agent", description = "Incidents and the audit chain"),
         (name = "health", description = "Health"),

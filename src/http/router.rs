@@ -9,7 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, collections, health, libraries, media, profiles, sessions, settings,
+    agent, channels, collections, health, libraries, media, preparation, profiles, sessions,
+    settings,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -130,6 +131,7 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/ffmpeg-profiles/{profile}/set-default", routes!(profiles::set_default))
         .at("/api/settings/stream-throttler",   routes!(settings::throttler, settings::set_throttler))
         .at("/api/settings/streaming",          routes!(settings::streaming, settings::set_streaming))
+        .at("/api/preparation",                 routes!(preparation::show))
         .at("/api/sessions",                    routes!(sessions::list))
         .at("/api/sessions/history",            routes!(sessions::history))
         .at("/api/sessions/{session}",          routes!(sessions::kick))

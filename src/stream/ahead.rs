@@ -10,6 +10,7 @@
 //! store when everything is next needed.
 
 mod choose;
+mod progress;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use self::choose::{Job, Line, next_job, next_uses, now_and_next};
+pub use self::progress::{ChannelReadiness, Making, Preparation, Readiness, readiness};
 use super::OnAir;
 use super::conform::Conformer;
 use super::direct::{Offer, Shelf};
@@ -62,6 +64,27 @@ pub struct Plans {
     pub channels: Vec<Arc<OnAir>>,
     /// Those with viewers.
     pub watched: HashSet<ChannelId>,
+}
+
+/// How ready every channel of `plans` is for the next two hours.
+pub(super) fn ready(
+    plans: &Plans,
+    now: UtcMillis,
+    conformer: &Conformer,
+) -> Vec<(ChannelId, ChannelReadiness)> {
+    const WINDOW_MS: i64 = 2 * 3_600_000;
+    let lines = lines(plans);
+    let mut ready: Vec<(ChannelId, ChannelReadiness)> = plans
+        .channels
+        .iter()
+        .zip(&lines)
+        .map(|(on_air, line)| {
+            let of = |media: &Arc<Media>| conformer.readiness(media, line.profile);
+            (on_air.channel.id, readiness(line, now, WINDOW_MS, &of))
+        })
+        .collect();
+    ready.sort_by_key(|(channel, _)| *channel);
+    ready
 }
 
 /// Wakes the task, for instance when a channel was published.
@@ -146,6 +169,7 @@ impl Ahead {
                 () = self.wait(LOOK) => {
                     let plans = look();
                     self.tell_uses(&plans);
+                    self.open_next(&plans).await;
                     if self.choose(&plans).is_some_and(|best| best.replaces(job)) {
                         self.means.conformer.stop_ahead();
                     }

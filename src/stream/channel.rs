@@ -38,7 +38,7 @@ const HLS_IDLE_MS: i64 = 3 * TARGET_SECONDS * 1_000;
 /// How often a running channel tells how it is.
 const BEAT_MS: i64 = 1_000;
 /// How often is looked after what is ready to be sent while a read takes long.
-const SLOW_READ_MS: u64 = 20;
+const SLOW_READ_MS: u64 = 10;
 /// How often missing media is asked for.
 const ASK_MS: i64 = 250;
 

@@ -30,6 +30,7 @@ use self::findings::Findings;
 use self::hole::{next_hole, stated_end};
 use self::run::{Means, Progress, Task};
 pub(in crate::stream) use self::sample::Uncopied;
+use super::ahead::{Making, Readiness};
 use super::direct::{Offer, Shelf};
 use super::ffmpeg::Effort;
 use super::pool::Pool;
@@ -153,6 +154,44 @@ impl Conformer {
         let index = self.means.store.index_of(&Store::key_of(media, profile));
         let end = index.as_ref().and_then(|index| index.end_frame);
         index.is_some() && next_hole(index.as_deref(), 0, end).is_none()
+    }
+
+    /// How ready a rendition is.
+    pub fn readiness(&self, media: &Media, profile: &Profile) -> Readiness {
+        if self.means.shelf.offer(media, profile) == Offer::Ready {
+            return Readiness::InProcess;
+        }
+        if self.is_made(media, profile) {
+            return Readiness::Prepared;
+        }
+        if self.failed_ahead(media, profile) { Readiness::Failed } else { Readiness::Waiting }
+    }
+
+    /// What is being made, oldest first; slates are not told.
+    pub fn making(&self) -> Vec<Making> {
+        let state = self.state();
+        let told = state.jobs.iter().filter(|(_, job)| job.key.media.0 > 0);
+        let mut making: Vec<Making> = told
+            .map(|(id, job)| {
+                let ms = |frame: i64| job.profile.tick_of(frame).max(0) / 90;
+                Making {
+                    job: *id,
+                    media: job.key.media,
+                    profile: job.profile.name.clone(),
+                    waiting: job.waiters.clone(),
+                    done_ms: ms(job.progress.next_frame.load(Ordering::Relaxed)),
+                    end_ms: job.end_frame.map(ms),
+                    held: job.progress.held.load(Ordering::Relaxed),
+                }
+            })
+            .collect();
+        making.sort_by_key(|making| making.job);
+        making
+    }
+
+    /// Bytes of the cache and its limit; files read in process and the memory they take.
+    pub fn usage(&self) -> ((u64, u64), (usize, usize)) {
+        (self.means.store.usage(), self.means.shelf.usage())
     }
 
     /// Whether `media` failed when nobody waited for it, and is not to be tried again.

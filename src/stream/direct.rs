@@ -45,7 +45,7 @@ const KEEP_AHEAD_MS: i64 = 3 * 3_600_000;
 /// What was used less than this ago stays, in milliseconds: HLS reaches ten minutes back.
 const KEEP_USED_MS: i64 = 900_000;
 /// A read that takes longer than this waits for a disk that sleeps, hangs or is far too busy.
-const STUCK_MS: i64 = 40;
+const STUCK_MS: i64 = 30;
 /// After an error of the disk the file is tried again, in milliseconds.
 const TRY_AGAIN_MS: i64 = 60_000;
 

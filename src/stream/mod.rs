@@ -42,6 +42,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
+pub use self::ahead::Preparation;
 use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
 use self::direct::Shelf;
@@ -341,6 +342,15 @@ impl Tuning {
     /// How all running channels are.
     pub fn running(&self) -> Vec<ChannelState> {
         self.core.lives().iter().map(|live| self.core.state(live)).collect()
+    }
+
+    /// How far preparation is.
+    pub fn preparation(&self) -> Preparation {
+        let Some(making) = &self.core.making else { return Preparation::default() };
+        let now = UtcMillis(self.core.clock.now_ms());
+        let channels = ahead::ready(&self.core.plans(), now, &making.conformer);
+        let (cache, opened) = making.conformer.usage();
+        Preparation { making: making.conformer.making(), channels, cache, opened }
     }
 
     /// What was counted.

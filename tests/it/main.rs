@@ -8,6 +8,7 @@
 
 mod clients;
 mod demo;
+mod direct;
 mod durable;
 mod hls;
 mod http;

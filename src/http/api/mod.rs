@@ -10,6 +10,7 @@ pub mod collections;
 pub mod health;
 pub mod libraries;
 pub mod media;
+pub mod preparation;
 pub mod profile_view;
 pub mod profiles;
 pub mod sessions;

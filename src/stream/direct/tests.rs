@@ -1,6 +1,8 @@
 //! Reading in process against the real ffmpeg: the same access units, whatever made the file; and
 //! against files that lie, change, hang or vanish.
 
+mod slow;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -114,6 +116,7 @@ fn media(path: &Path) -> Arc<Media> {
 struct Rig {
     shelf: Arc<Shelf>,
     conformer: Arc<Conformer>,
+    pool: Arc<Pool>,
     _folder: tempfile::TempDir,
 }
 
@@ -135,8 +138,9 @@ impl Rig {
         let findings = folder.path().join("findings");
         let settings = conform::Settings { ffmpeg: "ffmpeg".into(), still, findings };
         let shelf_too = Arc::clone(&shelf);
-        let conformer = Conformer::start(shelf_too, store, pool, clock, &stop, facts, settings);
-        Self { shelf, conformer, _folder: folder }
+        let to_pool = Arc::clone(&pool);
+        let conformer = Conformer::start(shelf_too, store, to_pool, clock, &stop, facts, settings);
+        Self { shelf, conformer, pool, _folder: folder }
     }
 
     /// Compares all of a file with what ffmpeg's copy of it gives; `frames` is how long it is.
