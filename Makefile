@@ -52,6 +52,8 @@ eval:
 clients:
 	@scripts/packages.sh test
 	$(CARGO) test --locked --test it -- clients:: hls::behind --nocapture
+	$(CARGO) build --locked
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && HLS_SECONDS=600 node --test hls_play.mjs
 
 MINUTES ?= 30
 CHANNELS ?= 20
