@@ -4,12 +4,12 @@ import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fil
 const place = find("#channels");
 const dialog = find("#channel-dialog");
 const form = find("#channel-form");
-const state = { channels: [], collections: [], libraries: [], profiles: [], editing: null, preparation: new Map(), making: [] };
+const state = { channels: [], collections: [], libraries: [], profiles: [], watermarks: [], editing: null, preparation: new Map(), making: [] };
 
 async function load() {
   try {
     let preparation;
-    [state.channels, state.collections, state.libraries, state.profiles, preparation] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries"), api("/api/ffmpeg-profiles"), api("/api/preparation")]);
+    [state.channels, state.collections, state.libraries, state.profiles, state.watermarks, preparation] = await Promise.all([api("/api/channels"), api("/api/collections"), api("/api/libraries"), api("/api/ffmpeg-profiles"), api("/api/watermarks"), api("/api/preparation")]);
     state.preparation = new Map(preparation.channels.map((ready) => [ready.channel_id, ready]));
     state.making = preparation.making;
   } catch (problem) {
@@ -98,6 +98,9 @@ function open(channel) {
   const profiles = form.elements.profile;
   profiles.replaceChildren(profiles.options[0], ...profileGroups());
   profiles.value = channel?.profile ?? "";
+  const marks = form.elements.watermark_id;
+  marks.replaceChildren(marks.options[0], ...state.watermarks.map(({ id, name }) => el("option", { value: id, text: name })));
+  marks.value = channel?.watermark_id ?? "";
   profiles.options[0].hidden = channel !== null;
   form.elements.enabled.checked = channel?.enabled ?? true;
   const items = channel?.rules.items ?? (state.collections.length ? [{ collection: state.collections[0].id, order: "shuffle", mode: { type: "flood" } }] : []);
@@ -165,6 +168,8 @@ onSubmit(form, async (data) => {
   const body = { name: data.get("name").trim(), group: data.get("group").trim(), logo_url: data.get("logo_url").trim(), enabled: data.get("enabled") === "on", rules: { seed: channel?.rules.seed ?? Math.floor(Math.random() * 2 ** 31), items } };
   const number = data.get("number").trim();
   if (number) body.number = number;
+  const mark = data.get("watermark_id") ? Number(data.get("watermark_id")) : null;
+  if (mark !== (channel?.watermark_id ?? null)) body.watermark_id = mark;
   if (data.get("profile")) body.profile = data.get("profile");
   if (!channel) {
     if (!body.group) delete body.group;

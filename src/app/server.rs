@@ -306,6 +306,7 @@ fn control_options(
         config_file: Arc::new(config_file::File(
             config.file.clone().unwrap_or_else(|| data_dir.join("config.yaml")),
         )),
+        watermarks: data_dir.join("watermarks"),
         operator: control::operate::Settings {
             modes: modes(config),
             tools_dir: None,

@@ -22,6 +22,7 @@ pub mod sessions;
 mod streams;
 pub mod tunables;
 mod upkeep;
+mod watermarks;
 
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;

@@ -4,6 +4,7 @@
 //! `schedule`, store, then publish. Readers see the old state or the new one, never a mix.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -11,18 +12,19 @@ use tokio::sync::mpsc;
 
 use crate::domain::{
     Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
-    ListedProfile, Media, MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis,
-    programme,
+    ListedProfile, Mark, Media, MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis,
+    WatermarkId, programme,
 };
 use crate::foundation::clock::SharedClock;
 use crate::schedule::{self, Catalogue, Cursor};
-use crate::storage::Db;
+use crate::storage::{Db, StorageError};
 use crate::stream::{OnAir, Steering};
 
 use super::error::ControlError;
 use super::guide::{Guide, GuideError};
 use super::operate::Timelines;
 use super::upkeep::{self, Reason, Upkeep};
+use super::watermarks;
 
 /// How long slots of the past are kept: more than the guide shows.
 pub(crate) const KEPT_MS: i64 = 50 * 3_600_000;
@@ -45,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) build_days: u32,
     /// Hours that the guide shows behind now.
     pub(crate) past_hours: u32,
+    /// Where the pictures of watermarks lie as files.
+    pub(crate) watermarks: PathBuf,
 }
 
 /// A channel as planned.
@@ -75,6 +79,10 @@ pub(crate) struct Board {
     pub(crate) by_number: HashMap<ChannelNumber, ChannelId>,
     /// Every profile there is, by name.
     pub(crate) profiles: Arc<HashMap<String, Profile>>,
+    /// Which channel has which watermark, switched-off ones included.
+    pub(crate) watermarks: Arc<HashMap<ChannelId, WatermarkId>>,
+    /// The watermarks of channels as they are drawn.
+    pub(crate) marks: Arc<HashMap<ChannelId, Mark>>,
     /// In order of number, for clients.
     pub(crate) lineup: Arc<Vec<LineupChannel>>,
     /// Why the last refresh failed, if it did: then nothing here may be handed out as complete.
@@ -147,6 +155,8 @@ impl Programming {
                 channels: before.channels.clone(),
                 by_number: before.by_number.clone(),
                 profiles: Arc::clone(&before.profiles),
+                watermarks: Arc::clone(&before.watermarks),
+                marks: Arc::clone(&before.marks),
                 lineup: Arc::clone(&before.lineup),
                 failure: Some(error.to_string()),
                 loaded: before.loaded,
@@ -170,6 +180,7 @@ impl Programming {
         let media = self.all_media().await?;
         let resolved = resolve(&collections, &media, now);
         let mut board = Board { loaded: true, profiles: Arc::new(profiles), ..Board::default() };
+        self.load_marks(&mut board).await.map_err(failed())?;
         for channel in channels.into_iter().filter(|channel| channel.enabled) {
             let changed = match replan {
                 Replan::Extend => false,
@@ -186,6 +197,29 @@ impl Programming {
         board.lineup = Arc::new(lineup(&board));
         published.collections = resolved;
         self.publish(board, published, now).await;
+        Ok(())
+    }
+
+    /// Puts the channels' watermarks on the board, ready to be drawn.
+    async fn load_marks(&self, board: &mut Board) -> Result<(), StorageError> {
+        let of_channels = self.db.channel_watermarks().await?;
+        let mut marks = HashMap::new();
+        if !of_channels.is_empty() {
+            for stored in self.db.list_watermarks().await? {
+                let users = of_channels.iter().filter(|(_, id)| **id == stored.id);
+                let users: Vec<ChannelId> = users.map(|(channel, _)| *channel).collect();
+                if users.is_empty() {
+                    continue;
+                }
+                let folder = &self.settings.watermarks;
+                let Some(mark) = watermarks::mark(&self.db, folder, &stored).await else {
+                    continue;
+                };
+                marks.extend(users.into_iter().map(|channel| (channel, mark.clone())));
+            }
+        }
+        board.watermarks = Arc::new(of_channels);
+        board.marks = Arc::new(marks);
         Ok(())
     }
 
@@ -290,7 +324,7 @@ impl Programming {
     /// Hands the board to the stream, builds the guide, then lets readers see both.
     async fn publish(&self, board: Board, published: &mut Published, now: UtcMillis) {
         for planned in board.channels.values() {
-            let Some(profile) = board.profiles.get(&planned.channel.profile).cloned() else {
+            let Some(mut profile) = board.profiles.get(&planned.channel.profile).cloned() else {
                 tracing::error!(
                     channel.id = %planned.channel.id,
                     "channel {} names the unknown profile {}",
@@ -298,6 +332,7 @@ impl Programming {
                 );
                 continue;
             };
+            profile.watermark = board.marks.get(&planned.channel.id).cloned();
             self.steering.publish(OnAir {
                 channel: Arc::clone(&planned.channel),
                 profile,

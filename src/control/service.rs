@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, Incident, IncidentId, Library, LibraryId,
     LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Profile, Programme, ScanProgress,
-    UtcMillis,
+    UtcMillis, WatermarkId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -57,6 +58,8 @@ pub struct Options {
     pub device: Device,
     /// Whether an empty channel table is filled from the first library.
     pub starter: bool,
+    /// Where the pictures of watermarks lie as files.
+    pub watermarks: PathBuf,
     /// How the operator works.
     pub operator: super::operate::Settings,
     /// How many ended sessions are remembered.
@@ -175,6 +178,7 @@ impl Control {
         let settings = programming::Settings {
             build_days: options.build_days,
             past_hours: options.past_hours,
+            watermarks: options.watermarks.clone(),
         };
         let programming = Arc::new(Programming::new(
             db.clone(),
@@ -401,6 +405,11 @@ impl Control {
     /// The guide of all channels; `None` while there are no channels. Memory only.
     pub fn guide(&self) -> Option<Arc<Guide>> {
         self.inner.programming.guide()
+    }
+
+    /// The watermark of a channel, if it has one. Memory only.
+    pub fn watermark_of(&self, id: ChannelId) -> Option<WatermarkId> {
+        self.inner.programming.board().watermarks.get(&id).copied()
     }
 
     /// What a channel shows now and after that. Memory only.

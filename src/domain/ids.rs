@@ -49,6 +49,10 @@ id!(
     ProfileId
 );
 id!(
+    /// A watermark.
+    WatermarkId
+);
+id!(
     /// An incident on record.
     IncidentId
 );

@@ -26,7 +26,9 @@ pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
-pub use ids::{ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ProfileId, ViewerId};
+pub use ids::{
+    ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ProfileId, ViewerId, WatermarkId,
+};
 pub use incident::{Cause, Incident, IncidentState, Subject};
 pub use language::Language;
 pub use library::{
@@ -41,8 +43,8 @@ pub use operator::{
     PlayState, RiskClass, Trust, VerificationPlan,
 };
 pub use profile::{
-    Deinterlace, FrameRate, ListedProfile, Preset, Profile, Scaling, SubtitleChoice, SubtitleMode,
-    SubtitleRule,
+    Deinterlace, FrameRate, ImageKind, ListedProfile, Mark, Place, Preset, Profile, Scaling,
+    StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule, Watermark, WatermarkMode,
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};

@@ -5,12 +5,14 @@
 
 mod check;
 mod rules;
+mod watermark;
 
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::rules::{Deinterlace, Preset, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule};
+pub use self::watermark::{ImageKind, Mark, Place, StoredWatermark, Watermark, WatermarkMode};
 use super::{Language, ProfileId, UtcMillis};
 
 /// Frames per second as a fraction.
@@ -117,6 +119,9 @@ pub struct Profile {
     pub audio_languages: Vec<Language>,
     /// Which subtitles are shown, and how.
     pub subtitles: SubtitleRule,
+    /// What is drawn over the picture: the channel's, so it is not stored with the profile.
+    #[serde(skip)]
+    pub watermark: Option<Mark>,
 }
 
 impl Profile {
@@ -149,6 +154,7 @@ impl Profile {
                     copy_audio: true,
                     audio_languages: Vec::new(),
                     subtitles: SubtitleRule::default(),
+                    watermark: None,
                 });
             }
         }
@@ -199,6 +205,7 @@ impl Profile {
             copy_audio,
             audio_languages,
             subtitles,
+            watermark,
         } = self;
         let burned = (subtitles.mode == SubtitleMode::Burn).then_some(subtitles);
         let mut digest = Digest::default();
@@ -213,6 +220,12 @@ impl Profile {
             for language in languages {
                 digest.add(format_args!(" {language}"));
             }
+        }
+        if let Some(mark) = watermark {
+            let Mark { look, digest: image, kind: _, file: _ } = mark;
+            // A name is not seen.
+            let look = Watermark { name: String::new(), ..look.clone() };
+            digest.add(format_args!(" mark {image} {look:?}"));
         }
         digest.0
     }

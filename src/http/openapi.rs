@@ -31,6 +31,7 @@ use super::state::State;
         (name = "profiles", description = "What media is conformed to"),
         (name = "settings", description = "What is changed while the server runs"),
         (name = "preparation", description = "What is ready to be shown, what is being made ready"),
+        (name = "watermarks", description = "Small pictures over a channel's own"),
         (name = "sessions", description = "Who watches, who watched"),
         (name = "agent", description = "Incidents and the audit chain"),
         (name = "health", description = "Health"),

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     agent, channels, collections, health, libraries, media, preparation, profiles, sessions,
-    settings,
+    settings, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -125,6 +125,9 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/media",                       routes!(media::list))
         .at("/api/media/{media}",               routes!(media::read))
         .at("/api/media/{media}/treatment",     routes!(media::treatment))
+        .at("/api/watermarks",                  routes!(watermarks::list, watermarks::create))
+        .at("/api/watermarks/{watermark}",      routes!(watermarks::read, watermarks::edit, watermarks::delete))
+        .at("/api/watermarks/{watermark}/image", routes!(watermarks::image, watermarks::put_image, watermarks::remove_image))
         .at("/api/ffmpeg-profiles",             routes!(profiles::list, profiles::create))
         .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
         .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))

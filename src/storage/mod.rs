@@ -30,6 +30,7 @@ mod readers;
 pub mod sessions;
 mod settings;
 mod timelines;
+mod watermarks;
 mod writer;
 
 #[cfg(test)]

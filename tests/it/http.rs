@@ -135,6 +135,7 @@ fn filled(path: &str) -> String {
         ("{media}", "999999"),
         ("{collection}", "999999"),
         ("{profile}", "999999"),
+        ("{watermark}", "999999"),
         ("{incident}", "999999"),
         ("{session}", "999999"),
     ];

@@ -1,4 +1,4 @@
-//! Profiles through the API, as a person and the channels that use them see them.
+//! Profiles and watermarks through the API, as a person and the channels that use them see them.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -84,4 +84,51 @@ fn a_profile_is_made_used_changed_and_only_then_deleted() {
 
 fn on_profile(name: &str) -> Value {
     json!({ "profile": name })
+}
+
+#[test]
+fn a_watermark_is_made_given_to_a_channel_and_drawn_by_what_its_bytes_say() {
+    run(async {
+        let app = App::with(&[], |config| config.hdhomerun.enabled = false).await;
+        const ALL: &str = "/api/watermarks";
+        let bad = json!({"mode": "blinking", "opacity": 0});
+        let (status, answer) = send(&app, Method::POST, ALL, &bad).await;
+        assert_eq!(status, 422);
+        let fields = answer["detail"].as_array().unwrap().len();
+        assert_eq!(fields, 3, "name, mode and opacity: {answer}");
+        let new = json!({"name": "Bug", "location": "top_right", "opacity": 60});
+        let (status, bug) = send(&app, Method::POST, ALL, &new).await;
+        assert_eq!((status.as_u16(), bug["image"].is_null()), (201, true), "{bug}");
+
+        // What a picture is, its bytes say, not the one who sends it.
+        let path = format!("{ALL}/{}/image", bug["id"]);
+        let post = async |bytes: Vec<u8>| {
+            let request = app.operator().request(Method::POST, &path);
+            request.header("content-type", "image/png").body(bytes).send().await.unwrap().status()
+        };
+        assert_eq!(post(b"<svg onload=alert(1)/>".to_vec()).await, 422);
+        let mut big = b"\x89PNG\r\n\x1a\n".to_vec();
+        assert_eq!(post(big.clone()).await, 200);
+        big.resize(1_100_000, 0);
+        assert_eq!(post(big).await, 413);
+        let shown = app.operator().get(&path).await;
+        assert_eq!(shown.headers()["content-type"], "image/png");
+        assert_eq!(shown.headers()["x-content-type-options"], "nosniff");
+
+        let channel = json!({"name": "One", "watermark_id": bug["id"]});
+        let (status, one) = send(&app, Method::POST, "/api/channels", &channel).await;
+        assert_eq!((status.as_u16(), &one["watermark_id"]), (201, &bug["id"]));
+        let (status, _) =
+            send(&app, Method::DELETE, &format!("{ALL}/{}", bug["id"]), &json!({})).await;
+        assert_eq!(status, 409, "a channel has it");
+        let channel = format!("/api/channels/{}", one["id"]);
+        let (status, _) = send(&app, Method::PUT, &channel, &json!({"watermark_id": 99})).await;
+        assert_eq!(status, 422);
+        let (_, one) = send(&app, Method::PUT, &channel, &json!({"watermark_id": null})).await;
+        assert!(one["watermark_id"].is_null(), "{one}");
+        let (status, _) =
+            send(&app, Method::DELETE, &format!("{ALL}/{}", bug["id"]), &json!({})).await;
+        assert_eq!(status, 204);
+        app.stop().await;
+    });
 }

@@ -35,6 +35,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words!(
     /// How hard x264 works on a picture; faster is earlier in the list.
     Preset {

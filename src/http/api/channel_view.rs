@@ -31,6 +31,8 @@ pub struct ChannelView {
     pub logo_url: Option<String>,
     /// The profile its media is conformed to.
     pub profile: String,
+    /// The watermark drawn over its picture, by id.
+    pub watermark_id: Option<i64>,
     /// What it plays.
     pub rules: RulesView,
     /// The id that guide and playlist share.
@@ -69,6 +71,7 @@ impl ChannelView {
             logo_path: channel.logo,
             logo_url,
             profile: channel.profile,
+            watermark_id: None,
             rules: channel.rules.into(),
             guide_id: channel.id.guide_id(),
             now: None,
@@ -235,6 +238,9 @@ pub struct ChannelCreate {
     /// Profile such as `720p25`.
     #[serde(default)]
     pub profile: Option<String>,
+    /// Watermark by id.
+    #[serde(default)]
+    pub watermark_id: Option<i64>,
     /// What it plays.
     #[serde(default)]
     pub rules: Option<RulesView>,
@@ -285,6 +291,10 @@ pub struct ChannelUpdate {
     /// Another profile.
     #[serde(default)]
     pub profile: Option<String>,
+    /// Another watermark by id; `null` takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    pub watermark_id: Option<Option<i64>>,
     /// What it plays from now on.
     #[serde(default)]
     pub rules: Option<RulesView>,
@@ -327,6 +337,11 @@ fn check_texts(group: Option<&str>, logo: Option<&str>) -> Result<(), Vec<Invali
         wrong.push(InvalidField::new("logo_url", problem, fix));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// A field that was sent, `null` included.
+fn given<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::<i64>::deserialize(input).map(Some)
 }
 
 /// Reads a channel number written as text or as a whole number.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Channel, ChannelEdit, ChannelId, ChannelNumber};
+use crate::domain::{Channel, ChannelEdit, ChannelId, ChannelNumber, WatermarkId};
 
 use super::super::auth::Caller;
 use super::super::base::Base;
@@ -56,8 +56,13 @@ pub async fn create(
     caller: Caller,
     Json(new): Json<ChannelCreate>,
 ) -> Result<(StatusCode, Json<ChannelView>), ApiError> {
+    let watermark = new.watermark_id.map(WatermarkId);
     let new = new.checked().map_err(|fields| ApiError::invalid("body", fields))?;
+    state.control.check_watermark(watermark).await?;
     let channel = state.control.create_channel(&caller.actor(), new).await?;
+    if watermark.is_some() {
+        state.control.set_channel_watermark(&caller.actor(), channel.id, watermark).await?;
+    }
     Ok((StatusCode::CREATED, Json(view(&state, &base, channel))))
 }
 
@@ -107,8 +112,13 @@ pub async fn edit(
     Path(id): Path<ChannelId>,
     Json(edit): Json<ChannelUpdate>,
 ) -> Result<Json<ChannelView>, ApiError> {
+    let watermark = edit.watermark_id.map(|id| id.map(WatermarkId));
     let edit = edit.checked().map_err(|fields| ApiError::invalid("body", fields))?;
+    state.control.check_watermark(watermark.flatten()).await?;
     let channel = state.control.edit_channel(&caller.actor(), id, edit).await?;
+    if let Some(watermark) = watermark.filter(|w| *w != state.control.watermark_of(id)) {
+        state.control.set_channel_watermark(&caller.actor(), id, watermark).await?;
+    }
     Ok(Json(view(&state, &base, channel)))
 }
 
@@ -293,6 +303,7 @@ pub async fn schedule(
 fn view(state: &State, base: &Base, channel: Channel) -> ChannelView {
     let id = channel.id;
     let mut view = ChannelView::new(channel, base);
+    view.watermark_id = state.control.watermark_of(id).map(|watermark| watermark.0);
     if let Some((now, next)) = state.control.now_and_next(id) {
         view.now = Some(now.into());
         view.next = next.map(ProgrammeView::from);

@@ -16,7 +16,7 @@ use super::super::extract::{Path, Query};
 use super::super::layers::Nonce;
 use super::super::state::State;
 use super::assets::TAG;
-use crate::domain::{ChannelNumber, Preset, Profile};
+use crate::domain::{ChannelNumber, Place, Preset, Profile};
 
 /// A page of the menu.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("operator", "/operator", "Operator"),
     Page::new("connect", "/connect", "Connect"),
     Page::setting("profiles", "/settings/profiles", "Profiles"),
+    Page::setting("watermarks", "/settings/watermarks", "Watermarks"),
 ];
 
 const TEMPLATES: &[(&str, &str)] = &[
@@ -59,6 +60,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("player.html", include_str!("templates/player.html")),
     ("channels.html", include_str!("templates/channels.html")),
     ("profiles.html", include_str!("templates/profiles.html")),
+    ("watermarks.html", include_str!("templates/watermarks.html")),
     ("media.html", include_str!("templates/media.html")),
     ("sessions.html", include_str!("templates/sessions.html")),
     ("operator.html", include_str!("templates/operator.html")),
@@ -146,6 +148,7 @@ fn render(name: &str, title: &str, page: &Context, extra: Value) -> Result<Respo
         page => name, title, tag => TAG.as_str(), nonce => &page.nonce, version => page.version,
         menu => listed(false), settings => listed(true), is_setting,
         rates => Profile::rate_names(), presets => Preset::WORDS.to_vec(),
+        places => Place::WORDS.to_vec(),
         caller, logged_in => !matches!(caller, "" | "local"),
         number => "",
     };

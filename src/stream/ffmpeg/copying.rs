@@ -69,6 +69,8 @@ pub enum Obstacle {
     LongGroups,
     /// Subtitles become part of the picture.
     Subtitles,
+    /// A watermark is drawn on the picture.
+    Watermark,
     /// Another codec profile than AAC-LC.
     SoundCodec,
     /// Another sample rate than 48 kHz.
@@ -93,6 +95,7 @@ impl Obstacle {
             Self::Rate => "frame_rate",
             Self::LongGroups => "long_groups",
             Self::Subtitles => "subtitles",
+            Self::Watermark => "watermark",
             Self::SoundCodec => "audio_codec",
             Self::SampleRate => "sample_rate",
             Self::Channels => "channels",
@@ -115,6 +118,7 @@ impl fmt::Display for Obstacle {
             Self::Rate => "it has another frame rate",
             Self::LongGroups => "its key frames are too far apart",
             Self::Subtitles => "subtitles are burned in",
+            Self::Watermark => "a watermark is drawn on it",
             Self::SoundCodec => "its sound is not AAC-LC",
             Self::SampleRate => "its sound is not sampled at 48 kHz",
             Self::Channels => "its sound is not stereo",
@@ -195,6 +199,7 @@ fn in_picture(stream: &VideoStream, profile: &Profile, burned: bool) -> Vec<Obst
         (same_rate(stream.rate, profile.rate), Obstacle::Rate),
         (stream.gop_ms.is_none_or(|gop| gop <= Profile::MAX_GOP_MS), Obstacle::LongGroups),
         (!burned, Obstacle::Subtitles),
+        (profile.watermark.is_none(), Obstacle::Watermark),
     ];
     failed(&checks)
 }

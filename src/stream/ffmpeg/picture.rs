@@ -1,13 +1,15 @@
 //! What is done to a picture between decoding and encoding, as a graph of filters. PURE.
 //!
 //! In this order: onto the grid, deinterlaced, to size, to ordinary light, to shape, subtitles,
-//! cut. ffmpeg itself turns what is marked as rotated, before the first filter. A missing filter
+//! watermark, cut. ffmpeg itself turns what is marked as rotated, before the first filter. A missing filter
 //! costs its own effect and nothing else: what this ffmpeg lacks is left out ([`Abilities`]).
 
 use super::abilities::Abilities;
 use super::args::{Run, Words, frame_ticks, seconds};
 use super::{Light, Repair, Weave};
-use crate::domain::{FrameRate, Profile, Scaling};
+use crate::domain::{
+    FrameRate, ImageKind, Mark, Place, Profile, Scaling, Watermark, WatermarkMode,
+};
 
 /// The video part of a filter graph and where it is fed from.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,26 +32,87 @@ pub(super) fn graph(run: &Run<'_>, repair: &Repair) -> Graph {
     filters.push(sized(profile));
     filters.extend(repair.tone_map.filter(|_| abilities.tone_map).map(ordinary_light));
     filters.push(shaped(profile));
-    let cut = cut(run);
+    let mut graph = filters.join(",");
+    let tracks = matches!(run.words, Some(Words::Track(_)));
     match run.words {
         Some(Words::Track(track)) => {
             let Profile { width, height, .. } = profile;
-            let chain = filters.join(",");
-            let mut after = vec!["overlay=eof_action=pass".to_owned(), "format=yuv420p".to_owned()];
-            after.extend(cut);
-            let after = after.join(",");
-            Graph::Complex(format!(
-                "[0:V:0]{chain}[base];[0:s:{track}]scale={width}:{height}[words];\
-                 [base][words]{after}[picture]"
-            ))
+            graph = format!(
+                "[0:V:0]{graph}[base];[0:s:{track}]scale={width}:{height}[words];\
+                 [base][words]overlay=eof_action=pass,format=yuv420p"
+            );
         }
-        words @ (Some(Words::Texts(_)) | None) => {
-            if let Some(Words::Texts(path)) = words.filter(|_| abilities.subtitles) {
-                filters.push(format!("subtitles=filename={}", quoted(&path.to_string_lossy())));
-            }
-            filters.extend(cut);
-            Graph::Chain(filters.join(","))
+        Some(Words::Texts(path)) if abilities.subtitles => {
+            graph.push_str(&format!(",subtitles=filename={}", quoted(&path.to_string_lossy())));
         }
+        Some(Words::Texts(_)) | None => {}
+    }
+    if let Some(mark) = &profile.watermark {
+        graph = format!("{graph}[under];{}", marked(mark, run));
+    }
+    if let Some(cut) = cut(run) {
+        graph = format!("{graph},{cut}");
+    }
+    if tracks { Graph::Complex(format!("{graph}[picture]")) } else { Graph::Chain(graph) }
+}
+
+/// Draws a watermark over `[under]`.
+///
+/// Times are those of the item, which every run has in common, so that runs join.
+fn marked(mark: &Mark, run: &Run<'_>) -> String {
+    let Mark { look, kind, file, .. } = mark;
+    let demuxer = match kind {
+        ImageKind::Png => "png_pipe",
+        ImageKind::Jpeg => "jpeg_pipe",
+        ImageKind::Gif => "gif",
+        ImageKind::Webp => "webp_pipe",
+    };
+    let width = (run.profile.width * look.width_percent / 100).max(2);
+    let mut picture = format!(
+        "movie=filename={}:format_name={demuxer},format=rgba,scale=w={width}:h=-1",
+        quoted(file)
+    );
+    if look.opacity < 100 {
+        picture.push_str(&format!(",colorchannelmixer=aa={:.2}", f64::from(look.opacity) / 100.0));
+    }
+    let (x, y) = place(look);
+    let (every, shown) = (look.frequency_minutes * 60, look.duration_seconds);
+    let when = match look.mode {
+        WatermarkMode::Permanent => String::new(),
+        WatermarkMode::Intermittent => format!(":enable='lt(mod(t,{every}),{shown})'"),
+        WatermarkMode::Fading => {
+            // The picture is one; made a stream, it can change with time.
+            let FrameRate { num, den } = run.profile.rate;
+            picture.push_str(&format!(
+                ",loop=loop=-1:size=1,settb=1/90000,setpts=(N+{})*{den}/{num}/TB,\
+                 geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':\
+                 a='alpha(X,Y)*clip(min(mod(T,{every}),{shown}-mod(T,{every})),0,1)'",
+                run.from_frame
+            ));
+            ":shortest=1".to_owned()
+        }
+    };
+    format!("{picture}[mark];[under][mark]overlay=x={x}:y={y}{when},format=yuv420p")
+}
+
+/// Where a watermark lies, in the words of `overlay`.
+fn place(look: &Watermark) -> (String, String) {
+    let (side, edge) = (look.horizontal_margin_percent, look.vertical_margin_percent);
+    let left = format!("W*{side}/100");
+    let right = format!("W-w-W*{side}/100");
+    let top = format!("H*{edge}/100");
+    let bottom = format!("H-h-H*{edge}/100");
+    let (center, middle) = ("(W-w)/2".to_owned(), "(H-h)/2".to_owned());
+    match look.place {
+        Place::TopLeft => (left, top),
+        Place::TopCenter => (center, top),
+        Place::TopRight => (right, top),
+        Place::LeftCenter => (left, middle),
+        Place::Center => (center, middle),
+        Place::RightCenter => (right, middle),
+        Place::BottomLeft => (left, bottom),
+        Place::BottomCenter => (center, bottom),
+        Place::BottomRight => (right, bottom),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    Deinterlace, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule, SubtitleStream,
+    Deinterlace, ImageKind, Mark, Place, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule,
+    SubtitleStream, Watermark, WatermarkMode,
 };
 
 /// The profile of these tests: 320×180 at 25, sound as loud as it is.
@@ -336,6 +337,35 @@ async fn a_problem_with_subtitles_never_stops_the_picture() {
         media.probe.as_mut().unwrap().subtitles = vec![other, track];
         assert!(rig.seen(&media, &burning, 1.4).await.brightest(0..18) < 10);
     }
+}
+
+#[tokio::test]
+async fn a_watermark_lies_where_and_when_it_should() {
+    let rig = Rig::start();
+    let file = clips().join("bug, [it's].png").to_str().unwrap().to_owned();
+    ffmpeg(&["-f", "lavfi", "-i", "color=c=white:s=64x64", "-frames:v", "1", "-y", &file]);
+    let args = format!("-f lavfi -i color=c=black:s=320x180:r=25:d=2 {TONE} -c:v libx264 -c:a aac");
+    let media = source(1, "unmarked.mkv", &args);
+    let look = Watermark { name: "bug".to_owned(), ..Watermark::default() };
+    let marked = |look: Watermark| {
+        let (digest, kind) = ("d".to_owned(), ImageKind::Png);
+        Profile { watermark: Some(Mark { look, digest, kind, file: file.clone() }), ..plain() }
+    };
+    let always = rig.seen(&media, &marked(look.clone()), 1.0).await;
+    assert!(always.at(29, 15) > 200 && always.at(29, 3) < 20 && always.at(2, 15) < 20);
+    let half = Watermark { opacity: 50, place: Place::TopLeft, ..look.clone() };
+    let half = rig.seen(&media, &marked(half), 1.0).await;
+    assert!((100..160).contains(&half.at(2, 2)) && half.at(29, 15) < 20, "{}", half.at(2, 2));
+
+    let mode = WatermarkMode::Intermittent;
+    let profile = marked(Watermark { mode, duration_seconds: 1, ..look.clone() });
+    assert!(rig.seen(&media, &profile, 0.5).await.at(29, 15) > 200);
+    assert!(rig.seen(&media, &profile, 1.5).await.at(29, 15) < 20);
+    let fading = Watermark { mode: WatermarkMode::Fading, duration_seconds: 2, ..look };
+    let profile = marked(fading);
+    let soft = rig.seen(&media, &profile, 0.5).await.at(29, 15);
+    assert!((90..170).contains(&soft), "{soft}");
+    assert!(rig.seen(&media, &profile, 1.0).await.at(29, 15) > 200);
 }
 
 /// A presentation graphics stream: a white box in the lower part of 320×180 between two times.
