@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use super::load::fit;
 use super::media::{Kind, PROFILE, ffmpeg, library, root};
 use super::server::{Server, children, signal};
-use super::viewers::{LOOK, Playing, tune};
+use super::viewers::{LOOK, Playing, glimpse, tune};
 use super::{results, setting};
 
 /// Growth of memory that is not forgiven, in bytes an hour.
@@ -90,6 +90,10 @@ pub async fn run() -> bool {
         server.channels(channels * (nth + 1) / PROFILES.len(), profile).await;
     }
     let numbers = Arc::new(server.line_up(Duration::from_secs(60)).await);
+    // Before the first slates are made there is nothing to send.
+    for number in numbers.iter() {
+        glimpse(&server.host, number, viewers, 1).await;
+    }
     println!("{} channels, {viewers} viewers, {} s", numbers.len(), time.as_secs());
 
     let seen = Arc::new(Seen::default());
@@ -282,7 +286,7 @@ async fn watch(
         add(&seen.bytes, block.len() as u64);
         playing.push(&block);
         if playing.stalls() {
-            println!("channel {number}: viewer {nth} stands still");
+            println!("channel {number}: viewer {nth} stands still for {:.2} s", -playing.left());
             add(&seen.stalls, 1);
         }
         if let Some(kept) = &mut kept {

@@ -199,6 +199,7 @@ impl Pool {
         if killed > 0 {
             tracing::warn!(killed, "killed {killed} processes that an earlier run left behind");
         }
+        host::raise_descriptor_limit();
         let limit = host::process_limit(limits.max_processes);
         let spawner = Spawner::start(registry, stop.clone()).map_err(PoolError::Thread)?;
         let rate = limits.spawns_per_second.max(1);

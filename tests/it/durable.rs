@@ -1,6 +1,7 @@
 //! The binary: what it prints, how it ends, and what is left when it is killed.
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
@@ -66,6 +67,53 @@ fn a_session_that_was_open_when_the_server_was_killed_is_closed_at_the_next_star
     assert_eq!(open(), 0);
     let history = again.get("/api/sessions/history").unwrap();
     assert!(history.contains("\"ended_why\":\"lost\""), "{history}");
+}
+
+#[test]
+fn a_killed_server_leaves_no_process_and_the_next_start_strikes_them_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = kinds_of_source().to_str().unwrap();
+    let server = Running::serve(folder.path(), &["--library", library]);
+    // Probes first, then what is prepared ahead: there is always something running.
+    let record = folder.path().join("run/children");
+    let began = Instant::now();
+    let recorded = || -> Vec<u32> {
+        let names = std::fs::read_dir(&record).into_iter().flatten().flatten();
+        names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    };
+    while recorded().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.signal(Signal::KILL);
+    drop(server);
+    let left = recorded();
+    let began = Instant::now();
+    while left.iter().any(|pid| is_alive(*pid)) {
+        assert!(began.elapsed() < Duration::from_secs(30), "{left:?} outlive their server");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    // One that slipped away all the same, as without a parent-death signal.
+    #[expect(clippy::disallowed_methods, reason = "stands for the child of an earlier server")]
+    let mut command = std::process::Command::new("sleep");
+    let mut orphan = command.arg("300").process_group(0).stdin(Stdio::null()).spawn().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", orphan.id())).unwrap();
+    let began_at = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let line = format!("{} {began_at}\n", boot.trim());
+    std::fs::write(record.join(orphan.id().to_string()), line).unwrap();
+
+    let again = Running::serve(folder.path(), &[]);
+    assert!(again.get("/api/health/live").is_ok());
+    assert_eq!(orphan.wait().unwrap().signal(), Some(9));
+    let struck = recorded();
+    assert!(!struck.contains(&orphan.id()) && left.iter().all(|pid| !struck.contains(pid)));
+}
+
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -182,5 +183,102 @@ mod tests {
         drop(running);
         assert_eq!(gate.load().live, 0);
         assert!(gate.enter(Priority::Live).unwrap().now_or_never().is_some());
+    }
+
+    /// What happens at a gate.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Ask(Priority),
+        /// Who waits goes away.
+        GiveUp(usize),
+        /// Who has a place leaves it.
+        Leave(usize),
+    }
+
+    /// Somebody who asked: its number, what it is, and what it waits for or has.
+    struct Guest<F> {
+        nth: usize,
+        priority: Priority,
+        waiting: Option<F>,
+        slot: Option<Slot>,
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_kept_whatever_happens(
+            limit in 1_usize..6,
+            events in proptest::collection::vec(
+                prop_oneof![
+                    2 => Just(Event::Ask(Priority::Live)),
+                    3 => Just(Event::Ask(Priority::Background)),
+                    1 => (0_usize..20).prop_map(Event::GiveUp),
+                    4 => (0_usize..20).prop_map(Event::Leave),
+                ],
+                1..80,
+            ),
+        ) {
+            let gate = Gate::new(limit);
+            let mut guests = Vec::new();
+            let mut last_in = [None; 2];
+            for (nth, event) in events.into_iter().enumerate() {
+                let before = gate.load();
+                match event {
+                    Event::Ask(priority) => {
+                        let waiting = gate.enter(priority).map(Box::pin);
+                        guests.push(Guest { nth, priority, waiting, slot: None });
+                    }
+                    Event::GiveUp(which) => {
+                        let mut waiting: Vec<_> =
+                            guests.iter_mut().filter(|guest| guest.waiting.is_some()).collect();
+                        let count = waiting.len().max(1);
+                        if let Some(guest) = waiting.get_mut(which % count) {
+                            guest.waiting = None;
+                        }
+                    }
+                    Event::Leave(which) => {
+                        let inside: Vec<usize> = (0..guests.len())
+                            .filter(|at| guests[*at].slot.is_some())
+                            .collect();
+                        if let Some(at) = inside.get(which % inside.len().max(1)) {
+                            guests.remove(*at);
+                        }
+                    }
+                }
+                let mut background_in = false;
+                for guest in &mut guests {
+                    let Some(waiting) = &mut guest.waiting else { continue };
+                    let Some(slot) = waiting.as_mut().now_or_never() else { continue };
+                    prop_assert!(slot.is_some());
+                    guest.slot = slot;
+                    guest.waiting = None;
+                    background_in |= guest.priority == Priority::Background;
+                    // First come, first served, in each queue.
+                    let queue = usize::from(guest.priority == Priority::Background);
+                    prop_assert!(last_in[queue] < Some(guest.nth));
+                    last_in[queue] = Some(guest.nth);
+                }
+                let count = |priority, inside: bool| {
+                    let same = guests.iter().filter(|guest| guest.priority == priority);
+                    same.filter(|guest| if inside { guest.slot.is_some() } else { guest.waiting.is_some() }).count()
+                };
+                let load = gate.load();
+                prop_assert_eq!(load.live, count(Priority::Live, true));
+                prop_assert_eq!(load.background, count(Priority::Background, true));
+                let running = load.live + load.background;
+                prop_assert!(running <= limit, "never above the limit");
+                let for_background = (limit - 1).max(1);
+                prop_assert!(load.background <= for_background, "a place is free for a viewer");
+                if background_in {
+                    prop_assert!(running <= for_background, "{before:?} {load:?}");
+                    prop_assert_eq!(count(Priority::Live, false), 0, "viewers go first");
+                }
+                prop_assert!(running == limit || count(Priority::Live, false) == 0, "no idle place");
+                let idle = running < for_background && count(Priority::Live, false) == 0;
+                prop_assert!(!idle || count(Priority::Background, false) == 0, "no idle place");
+            }
+            drop(guests);
+            let load = gate.load();
+            prop_assert_eq!((load.live, load.background), (0, 0));
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! What the machine has left: memory and descriptors, of the system and of the control group.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Limits;
 
@@ -11,6 +12,19 @@ use super::Limits;
 const BYTES_PER_PROCESS: u64 = 150 * 1024 * 1024;
 /// Descriptors that one conform and its viewers may need.
 const DESCRIPTORS_PER_PROCESS: u64 = 50;
+
+/// Raises the number of descriptors to what the system allows this user: the usual 1,024 are meant
+/// for programs that call `select`, and would hold only twenty processes with their viewers.
+pub(super) fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => tracing::debug!(?current, ?maximum, "more descriptors may be open"),
+        Err(error) => tracing::debug!(%error, ?current, "the limit of descriptors stays"),
+    }
+}
 
 /// Most processes at once: the configured number, or fewer on a small machine; at least one.
 pub(super) fn process_limit(configured: usize) -> usize {
@@ -30,23 +44,43 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// Reads them; what cannot be read counts as free.
+    /// Reads them. What this system does not tell counts as free, and what it tells but cannot be
+    /// read now counts as used up: out of descriptors, nothing can be read.
     pub(super) fn take() -> Self {
-        let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-        let open = u64::try_from(open).unwrap_or(u64::MAX);
+        let open = fs::read_dir("/proc/self/fd").map(Iterator::count);
+        let system = fs::read_to_string("/proc/meminfo");
         Self {
-            memory_used: Memory::read().map_or(0.0, Memory::used),
-            descriptors_free: descriptor_limit().saturating_sub(open),
+            memory_used: system.map_or_else(
+                |error| if is_untold(&error) { 0.0 } else { 1.0 },
+                |text| Memory::tighter(&text).map_or(1.0, Memory::used),
+            ),
+            descriptors_free: free(open, descriptor_limit()),
         }
     }
 
     /// Why no process may be started, or `None` when one may.
     pub(super) fn objection(self, limits: &Limits) -> Option<&'static str> {
-        if self.memory_used > limits.memory_guard {
-            return Some("memory");
+        if self.descriptors_free < limits.descriptor_reserve {
+            return Some("descriptors");
         }
-        (self.descriptors_free < limits.descriptor_reserve).then_some("descriptors")
+        // A part that is no number compares with nothing, and then no process is started.
+        let has_room = self.memory_used <= limits.memory_guard;
+        (!has_room).then_some("memory")
     }
+}
+
+/// Descriptors left of `limit` when `open` of them are counted.
+fn free(open: io::Result<usize>, limit: u64) -> u64 {
+    match open {
+        Ok(open) => limit.saturating_sub(u64::try_from(open).unwrap_or(u64::MAX)),
+        Err(error) if is_untold(&error) => limit,
+        Err(_) => 0,
+    }
+}
+
+/// Whether the system has no such file at all, as none but Linux has.
+fn is_untold(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 fn descriptor_limit() -> u64 {
@@ -63,7 +97,12 @@ impl Memory {
     /// The tighter of system and control group; `None` off Linux.
     fn read() -> Option<Self> {
         // reason: no /proc means another system, where the guard does not apply.
-        let system = Self::of_meminfo(&fs::read_to_string("/proc/meminfo").ok()?)?;
+        Self::tighter(&fs::read_to_string("/proc/meminfo").ok()?)
+    }
+
+    /// The tighter of the system's, in the words of `meminfo`, and the control group's.
+    fn tighter(meminfo: &str) -> Option<Self> {
+        let system = Self::of_meminfo(meminfo)?;
         let group = Self::of_group(Path::new("/sys/fs/cgroup"));
         Some(match group {
             Some(group) if group.total < system.total => group,
@@ -104,6 +143,8 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -114,6 +155,33 @@ mod tests {
         assert_eq!(Readings { memory_used: 0.86, ..calm }.objection(&limits), Some("memory"));
         let few = Readings { descriptors_free: 99, ..calm };
         assert_eq!(few.objection(&limits), Some("descriptors"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_now_counts_as_used_up() {
+        let error = |kind: io::ErrorKind| Err(io::Error::from(kind));
+        assert_eq!(free(Ok(24), 1_024), 1_000);
+        assert_eq!(free(error(io::ErrorKind::NotFound), 1_024), 1_024, "another system");
+        assert_eq!(free(Err(io::Error::from_raw_os_error(24)), 1_024), 0, "too many open files");
+        let unknown = Readings { memory_used: f64::NAN, descriptors_free: 900 };
+        assert_eq!(unknown.objection(&Limits::default()), Some("memory"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_starts_above_a_threshold(used in 0.0..=1.0_f64, left in 0..2_000_u64) {
+            let limits = Limits::default();
+            let readings = Readings { memory_used: used, descriptors_free: left };
+            let allowed = used <= limits.memory_guard && left >= limits.descriptor_reserve;
+            prop_assert_eq!(readings.objection(&limits).is_none(), allowed);
+        }
+    }
+
+    #[test]
+    fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
+        raise_descriptor_limit();
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        assert_eq!(current, maximum);
     }
 
     #[test]

@@ -2,6 +2,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use std::time::Instant;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 use super::*;
 
 fn pool(max_processes: usize, spawns_per_second: u32) -> (Arc<Pool>, Stop, tempfile::TempDir) {
@@ -157,6 +160,44 @@ async fn stopping_ends_every_child() {
     assert!(!is_alive(pid));
     let refused = spawn(&pool, "true", Priority::Live).await.unwrap_err();
     assert!(matches!(refused, ProcessError::Refused { reason: "stopping" }), "{refused}");
+}
+
+/// Processes come, are killed, dropped and end by themselves, in an order of chance.
+#[tokio::test]
+async fn whatever_happens_the_limits_hold_and_everything_is_reaped() {
+    const LIMIT: usize = 3;
+    const RATE: u32 = 20;
+    let began = Instant::now();
+    let (pool, _stop, folder) = pool(LIMIT, RATE);
+    let mut chance = StdRng::seed_from_u64(4);
+    let mut pids = Vec::new();
+    let mut running: Vec<Running> = Vec::new();
+    for _ in 0..60 {
+        match chance.random_range(0..6) {
+            0 => drop(running.pop()),
+            1 => running.iter().for_each(Running::kill),
+            2 => {
+                let asked = pool.run(command("true", 5_000, 1));
+                // Given up in the middle, at whatever it waits for.
+                drop(tokio::time::timeout(Duration::from_millis(20), asked).await);
+            }
+            what if running.len() < LIMIT => {
+                let line = if what == 3 { "true" } else { "sleep 60" };
+                let child = spawn(&pool, line, Priority::Live).await.unwrap();
+                pids.push(child.pid);
+                running.push(child);
+            }
+            _ => running.clear(),
+        }
+        let load = pool.load();
+        assert!(load.running <= LIMIT, "{load:?}");
+        let most = f64::from(RATE) * (began.elapsed().as_secs_f64() + 1.0);
+        assert!(u32::try_from(load.started).is_ok_and(|n| f64::from(n) <= most + 1.0), "{load:?}");
+    }
+    drop(running);
+    idle(&pool).await;
+    assert!(eventually(|| pids.iter().all(|pid| !is_alive(*pid))));
+    assert_eq!(std::fs::read_dir(folder.path().join("children")).unwrap().count(), 0);
 }
 
 /// Set in the copy of this test binary that stands for a server.
