@@ -226,7 +226,7 @@ find("#restart-form").addEventListener("submit", async (event) => {
 
 // Collections
 
-const KINDS = { movie: "films", episode: "episodes", music_video: "music videos", other: "other media" };
+const KINDS = { movie: "films", episode: "episodes", music_video: "music videos", live: "broadcasts", other: "other media" };
 
 function wording(selector) {
   if (selector.type === "manual") return `${selector.media.length} chosen items`;

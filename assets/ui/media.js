@@ -5,8 +5,8 @@ const place = find("#media");
 const shelf = find("#libraries");
 const filters = find("#filters");
 const PAGE = 50;
-const KINDS = { movie: "Film", episode: "Episode", music_video: "Music video", other: "Other" };
-const HOLDS = { movie: "films", show: "shows", music: "music videos", other: "a mix" };
+const KINDS = { movie: "Film", episode: "Episode", music_video: "Music video", live: "Broadcast", other: "Other" };
+const HOLDS = { movie: "films", show: "shows", music: "music videos", live: "broadcasts", other: "a mix" };
 const STATES = { playable: ["good", "check"], corrupt: ["bad", "cross"], unsupported: ["warn", "alert"], missing: ["warn", "alert"], quarantined: ["warn", "shield"] };
 const state = { libraries: [], scans: new Map(), skip: 0, asked: 0 };
 
@@ -145,10 +145,23 @@ const lastPart = (path) => path.split("/").filter(Boolean).at(-1) ?? "";
 find("#library-form").elements.path.addEventListener("input", (event) => {
   find("#library-form").elements.name.placeholder = lastPart(event.target.value);
 });
+find("#library-form").elements.library_type.addEventListener("change", kindOfLibrary);
+function kindOfLibrary() {
+  const form = find("#library-form");
+  const live = form.elements.library_type.value === "live";
+  find('[data-field="connections"]', form).hidden = !live;
+  find('[data-field="path"] span', form).replaceChildren(...(live
+    ? ["Playlist or address ", el("small", { text: "an M3U list by address or path, or the http, rtsp, srt or udp address of one broadcast" })]
+    : ["Folder ", el("small", { text: "the whole path, such as /srv/films" })]));
+  find("#library-lead").textContent = live
+    ? "Broadcasts of somebody else, relayed while they are watched. Spare addresses have the same name in the playlist."
+    : "A folder on the machine that runs this server. Nothing in it is changed.";
+}
 onSubmit(find("#library-form"), async (data) => {
   const path = data.get("path").trim();
   const name = data.get("name").trim() || lastPart(path);
-  const added = await api("/api/libraries/local", { method: "POST", body: { path, name, library_type: data.get("library_type") } });
+  const connections = data.get("library_type") === "live" && data.get("connections") ? Number(data.get("connections")) : undefined;
+  const added = await api("/api/libraries/local", { method: "POST", body: { path, name, library_type: data.get("library_type"), connections } });
   find("#library-dialog").close();
   toast(`${added.name} is added.`);
   await loadLibraries();
@@ -202,7 +215,19 @@ function item(media) {
     el("span", { text: KINDS[media.media_type] ?? media.media_type }),
     el("span", { text: media.duration === null ? "" : length(media.duration) }),
     el("span", { class: "streams", text: media.streams ?? "" }),
-    el("div", { class: "standing" }, badge(kind, media.state, picture), media.reason ? el("div", { class: "why", text: media.until ? `${media.reason}; until ${moment(Date.parse(media.until))}` : media.reason }) : null));
+    el("div", { class: "standing" }, media.media_type === "live" ? el("button", { type: "button", class: "quiet", onclick: () => putOnAir(media), text: "Make a channel", "aria-label": `Make a channel of ${media.title}` }) : null, badge(kind, media.state, picture), media.reason ? el("div", { class: "why", text: media.until ? `${media.reason}; until ${moment(Date.parse(media.until))}` : media.reason }) : null));
+}
+
+/** A broadcast becomes a channel of its own, by way of a collection that holds just it. */
+async function putOnAir(media) {
+  try {
+    const collection = await api("/api/collections", { method: "POST", body: { name: `${media.title} (broadcast ${media.id})`, selector: { type: "manual", media: [media.id] } } });
+    const rules = { seed: 1, items: [{ collection: collection.id, order: "chronological", mode: { type: "flood" } }] };
+    const channel = await api("/api/channels", { method: "POST", body: { name: media.title, group: "Live", rules } });
+    toast(`${channel.name} is channel ${channel.number}.`);
+  } catch (problem) {
+    toast(problem.message);
+  }
 }
 
 function turnTo(skip) {

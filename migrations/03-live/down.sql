@@ -1,1 +1,2 @@
 ALTER TABLE media DROP COLUMN upstreams;
+ALTER TABLE libraries DROP COLUMN connections;

@@ -36,6 +36,7 @@ pub(super) async fn run(
         name: "Demo".to_owned(),
         path: folder.to_string_lossy().into_owned(),
         kind: LibraryKind::Other,
+        connections: None,
     };
     let library = control.ensure_library(&Actor::System, new).await?.id;
     let scan_often = control.clone();

@@ -170,7 +170,12 @@ impl Server {
         for folder in folders {
             // An empty name takes the folder's.
             let path = folder.to_string_lossy().into_owned();
-            let new = NewLibrary { name: String::new(), path, kind: LibraryKind::Other };
+            let new = NewLibrary {
+                name: String::new(),
+                path,
+                kind: LibraryKind::Other,
+                connections: None,
+            };
             let added = self.control.ensure_library(&Actor::System, new).await;
             let library =
                 added.with_context(|| format!("add the library folder {}", folder.display()))?;
@@ -277,6 +282,7 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
         throttle: stream::pace::Throttle::of(&config.stream_throttler, &streaming.buffers),
         idle_ms: i64::from(config.session_manager.idle_timeout_seconds) * 1000,
         ahead_ms: i64::from(streaming.ahead_minutes) * 60_000,
+        own_machine: config.library.own_machine,
         ffmpeg: OsString::from(&config.ffmpeg.path),
         limits: limits(config),
     }
@@ -292,6 +298,7 @@ fn control_options(
         build_days: config.playout.build_days,
         past_hours: config.guide.past_hours,
         default_profile: config.streaming.default_profile.clone(),
+        own_machine: config.library.own_machine,
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),
         ffmpeg: OsString::from(&config.ffmpeg.path),
         ffprobe: OsString::from(&config.ffmpeg.ffprobe_path),

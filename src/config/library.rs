@@ -11,11 +11,13 @@ pub struct Config {
     pub paths: Vec<PathBuf>,
     /// Minutes between two scans of a library; 0 scans only when asked to.
     pub scan_interval_minutes: u32,
+    /// Whether broadcasts may be taken from this machine itself.
+    pub own_machine: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { paths: Vec::new(), scan_interval_minutes: 60 }
+        Self { paths: Vec::new(), scan_interval_minutes: 60, own_machine: false }
     }
 }
 
@@ -29,6 +31,7 @@ impl Config {
                 0..=10_080,
                 default.scan_interval_minutes,
             ),
+            own_machine: keys.switch("own_machine", default.own_machine),
         }
     }
 }

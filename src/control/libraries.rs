@@ -15,8 +15,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::domain::check_name;
 use crate::domain::{
-    InvalidField, Library, LibraryId, NewLibrary, ScanBatch, ScanProgress, ScanState, UtcMillis,
+    InvalidField, Library, LibraryId, LibraryKind, NewLibrary, ScanBatch, ScanProgress, ScanState,
+    Upstream, UtcMillis,
 };
+use crate::formats::playlist::is_playable;
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
 use crate::foundation::stop::Stop;
@@ -65,6 +67,7 @@ struct Inner {
     db: Db,
     processes: Arc<dyn Processes>,
     ffprobe: OsString,
+    own_machine: bool,
     clock: SharedClock,
     stop: Stop,
     /// One scan at a time: two would only fight for the disk and the pool.
@@ -87,6 +90,7 @@ impl Libraries {
         db: Db,
         processes: Arc<dyn Processes>,
         ffprobe: OsString,
+        own_machine: bool,
         clock: SharedClock,
         stop: &Stop,
     ) -> Self {
@@ -94,6 +98,7 @@ impl Libraries {
             db,
             processes,
             ffprobe,
+            own_machine,
             clock,
             stop: stop.child(),
             turn: Semaphore::new(1),
@@ -116,10 +121,11 @@ impl Libraries {
         Ok(self.inner.db.list_libraries().await?)
     }
 
-    /// Adds a folder. An empty name takes the folder's; the path is stored in its one true form.
+    /// Adds a folder, or a playlist of broadcasts. An empty name takes the folder's or the host's;
+    /// a path is stored in its one true form.
     ///
     /// # Errors
-    /// When the path is no readable folder, or shares files with another library.
+    /// When the path is no readable folder, playlist or address, or shares files with another library.
     pub async fn add(&self, new: NewLibrary) -> Result<Library, LibrariesError> {
         let new = checked(new).await?;
         for library in self.list().await? {
@@ -133,7 +139,7 @@ impl Libraries {
             },
             other => other.into(),
         })?;
-        let (id, path) = (library.id, &library.path);
+        let (id, path) = (library.id, library.place());
         tracing::info!(library.id = %id, library.path = path, "library {id} was added: {path}");
         Ok(library)
     }
@@ -259,6 +265,7 @@ impl Inner {
             processes: Arc::clone(&self.processes),
             ffprobe: self.ffprobe.clone(),
             clock: Arc::clone(&self.clock),
+            own_machine: self.own_machine,
             stop: stop.clone(),
         };
         // When storage is slow the scan waits: what is not stored is not worth reading ahead.
@@ -362,8 +369,21 @@ fn waiting(library: LibraryId, now: UtcMillis) -> ScanProgress {
 
 /// Checks name and path, and resolves the path.
 async fn checked(new: NewLibrary) -> Result<NewLibrary, InvalidField> {
+    if let Some(connections) = new.connections
+        && !(1..=100).contains(&connections)
+    {
+        let problem = format!("{connections} streams at once are not possible");
+        let fix = "write 1 to 100, or leave it out when the provider sets no limit";
+        return Err(InvalidField::new("connections", problem, fix));
+    }
+    if new.path.contains("://") {
+        return checked_address(new);
+    }
     let written = new.path.clone();
-    let path = tokio::task::spawn_blocking(move || readable_folder(&written))
+    let is_playlist = new.kind == LibraryKind::Live;
+    let readable =
+        move || if is_playlist { readable_file(&written) } else { readable_folder(&written) };
+    let path = tokio::task::spawn_blocking(readable)
         .await
         .unwrap_or_else(|ended| Err(bad_path(&new.path, &format!("cannot be checked: {ended}"))))?;
     let folder = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned());
@@ -372,7 +392,40 @@ async fn checked(new: NewLibrary) -> Result<NewLibrary, InvalidField> {
         name => name.to_owned(),
     };
     let name = check_name(&name)?;
-    Ok(NewLibrary { name, path, kind: new.kind })
+    Ok(NewLibrary { name, path, ..new })
+}
+
+/// Checks the address of a playlist or a broadcast; whether it answers shows the scan.
+fn checked_address(new: NewLibrary) -> Result<NewLibrary, InvalidField> {
+    let path = new.path.trim().to_owned();
+    let place = Upstream { url: path.clone(), user_agent: None, referrer: None };
+    if new.kind != LibraryKind::Live {
+        let problem = format!("{} is an address, not a folder", place.host());
+        let fix = "choose the kind \"live\" for the address of a playlist or a broadcast";
+        return Err(InvalidField::new("path", problem, fix));
+    }
+    if !is_playable(&path) {
+        let problem = format!("{} is no address that can be relayed", place.host());
+        let fix = "write an http, https, rtsp, rtmp, srt, udp or rtp address with a host";
+        return Err(InvalidField::new("path", problem, fix));
+    }
+    let name = match new.name.trim() {
+        "" => place.host().split_once("://").map_or_else(String::new, |(_, host)| host.to_owned()),
+        name => name.to_owned(),
+    };
+    Ok(NewLibrary { name: check_name(&name)?, path, ..new })
+}
+
+/// The absolute path of a playlist, if it is a readable file. Blocks.
+fn readable_file(written: &str) -> Result<String, InvalidField> {
+    let fix = "write the address of a playlist, or the full path of one that the server can read";
+    let bad = |problem: &str| InvalidField::new("path", format!("{written:?} {problem}"), fix);
+    let path = std::fs::canonicalize(written).map_err(|problem| bad(&problem.to_string()))?;
+    if !path.is_file() {
+        return Err(bad("is not a file"));
+    }
+    std::fs::File::open(&path).map_err(|problem| bad(&format!("cannot be read: {problem}")))?;
+    path.into_os_string().into_string().map_err(|_| bad("is not valid UTF-8"))
 }
 
 /// The absolute path of a folder without links and `..`, if it can be read. Blocks.

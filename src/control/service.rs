@@ -50,6 +50,8 @@ pub struct Options {
     pub default_profile: Option<Profile>,
     /// Time between scans of all libraries.
     pub scan_interval: Duration,
+    /// Whether broadcasts may come from this machine itself.
+    pub own_machine: bool,
     /// Program for converting media.
     pub ffmpeg: OsString,
     /// Program for probing media.
@@ -192,6 +194,7 @@ impl Control {
             db.clone(),
             Arc::clone(&processes),
             options.ffprobe.clone(),
+            options.own_machine,
             Arc::clone(&clock),
             stop,
         );
@@ -212,6 +215,9 @@ impl Control {
             }
         })?;
         let tunables = Tunables::new(options.throttler, options.buffers);
+        for library in db.list_libraries().await.map_err(ControlError::storage("the libraries"))? {
+            steering.limit_connections(library.id, library.connections);
+        }
         let inner = Inner {
             db,
             tuning,
@@ -486,6 +492,7 @@ impl Control {
     }
 
     async fn record_library_added(&self, actor: &Actor, library: &Library) {
+        self.inner.steering.limit_connections(library.id, library.connections);
         let body = serde_json::json!({"what": "library_added", "library": library.id});
         self.record_change(actor, body).await;
     }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, MediaId, UtcMillis};
+use super::{Cause, ChannelId, MediaId, UtcMillis};
 
 /// Which conform a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,13 @@ pub enum ConformEnd {
     },
     /// What came could not be stored: the disk is full or broken, or the cache has no room left.
     NotStored {
+        /// In a few words, ours.
+        reason: String,
+    },
+    /// A broadcast cannot be had at any of its addresses, or not any more.
+    SourceLost {
+        /// What the last try met, as far as we saw it ourselves.
+        cause: Cause,
         /// In a few words, ours.
         reason: String,
     },

@@ -28,12 +28,25 @@ pub struct Library {
     pub id: LibraryId,
     /// Its name.
     pub name: String,
-    /// Absolute path of the folder.
+    /// Absolute path of the folder; of broadcasts the address or the file of their playlist.
     pub path: String,
     /// What it holds.
     pub kind: LibraryKind,
+    /// Streams that the provider of broadcasts allows at once; `None` for no limit.
+    pub connections: Option<u32>,
     /// When a scan last ended well.
     pub last_scan: Option<UtcMillis>,
+}
+
+impl Library {
+    /// Where it is, without what may be secret in an address: fit for logs and pages.
+    pub fn place(&self) -> String {
+        if !self.path.contains("://") {
+            return self.path.clone();
+        }
+        let place = Upstream { url: self.path.clone(), user_agent: None, referrer: None };
+        format!("{}/…", place.host())
+    }
 }
 
 /// A library to be added.
@@ -42,11 +55,14 @@ pub struct Library {
 pub struct NewLibrary {
     /// Its name, 1–100 characters, one line.
     pub name: String,
-    /// Path of the folder.
+    /// Path of the folder; of broadcasts the address or the file of their playlist.
     pub path: String,
     /// What it holds.
     #[serde(default)]
     pub kind: LibraryKind,
+    /// Streams that the provider of broadcasts allows at once, 1 to 100; `None` for no limit.
+    #[serde(default)]
+    pub connections: Option<u32>,
 }
 
 /// A file as the last scan left it; what the next scan compares with.

@@ -4,6 +4,7 @@ pub mod hdhomerun;
 pub mod m3u;
 pub mod nfo;
 pub mod packets;
+pub mod playlist;
 pub mod xmltv;
 
 use crate::domain::LineupChannel;

@@ -4,6 +4,7 @@ pub mod canonical;
 pub mod clock;
 pub mod files;
 pub mod process;
+pub mod reach;
 pub mod secrets;
 pub mod stop;
 pub mod telemetry;

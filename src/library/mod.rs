@@ -4,6 +4,7 @@
 //! and folder names; [`probe`] asks ffprobe; [`demo`] makes a library to try it on. Nothing here stores
 //! anything: `control` does.
 
+pub mod broadcasts;
 pub mod demo;
 pub mod names;
 pub mod probe;

@@ -19,13 +19,14 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::{
-    KnownFile, Library, MediaId, MediaState, ScanBatch, ScanProgress, ScanState, ScannedMedia,
-    UtcMillis,
+    KnownFile, Library, LibraryKind, MediaId, MediaState, ScanBatch, ScanProgress, ScanState,
+    ScannedMedia, UtcMillis,
 };
 use crate::formats::nfo::{self, Nfo};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::{ProcessError, Processes};
 use crate::foundation::stop::Stop;
+use crate::library::broadcasts::{self, BroadcastError};
 use crate::library::names;
 use crate::library::probe::{Probed, probe};
 use crate::library::walk::{Found, WalkError, Walked, walk};
@@ -60,6 +61,8 @@ pub struct Scan {
     pub ffprobe: OsString,
     /// For the times in the progress.
     pub clock: SharedClock,
+    /// Whether broadcasts may come from this machine.
+    pub own_machine: bool,
     /// Ends the scan early.
     pub stop: Stop,
 }
@@ -101,6 +104,18 @@ pub enum ScanError {
     /// ffprobe cannot be started, so nothing could be learnt about any file.
     #[error("ffprobe cannot be run")]
     NoProbe(#[source] ProcessError),
+    /// The playlist of the broadcasts cannot be had.
+    #[error(transparent)]
+    Broadcasts(#[from] BroadcastError),
+    /// The playlist is empty and was not: most likely the provider is in trouble.
+    #[error(
+        "the playlist is empty but {held} broadcasts were known; look at it in a browser, \
+         or remove the library"
+    )]
+    NoBroadcasts {
+        /// Broadcasts known before.
+        held: usize,
+    },
     /// It was asked to stop, or nobody takes the batches any more.
     #[error("the scan was stopped")]
     Stopped,
@@ -133,6 +148,9 @@ impl Scan {
             failure: None,
         };
         progress(&report);
+        if self.library.kind == LibraryKind::Live {
+            return self.tune_in(report, progress, batches).await;
+        }
         let walked = self.look(&mut report, &progress).await?;
         let missing = gone(&self.known, &walked);
         report.errors = walked.problems.len() as u64;
@@ -148,6 +166,57 @@ impl Scan {
         report.ended_at = Some(self.now());
         progress(&report);
         Ok(ScanSummary { progress: report, missing, problems })
+    }
+
+    /// Reads the broadcasts of a playlist; those that it does not name any more are missing.
+    async fn tune_in(
+        &self,
+        mut report: ScanProgress,
+        progress: impl Fn(&ScanProgress),
+        batches: mpsc::Sender<ScanBatch>,
+    ) -> Result<ScanSummary, ScanError> {
+        let found = tokio::select! {
+            found = broadcasts::read(&self.library, self.own_machine) => found?,
+            () = self.stop.requested() => return Err(ScanError::Stopped),
+        };
+        let held = self.known.values().filter(|known| known.state != MediaState::Missing).count();
+        if found.is_empty() && held > 0 {
+            return Err(ScanError::NoBroadcasts { held });
+        }
+        report.total_files = found.len() as u64;
+        report.scanned_files = report.total_files;
+        let named: HashSet<&str> = found.iter().map(|media| media.path.as_str()).collect();
+        let gone = |(path, known): &(&String, &KnownFile)| {
+            known.state != MediaState::Missing && !named.contains(path.as_str())
+        };
+        let mut missing: Vec<MediaId> =
+            self.known.iter().filter(gone).map(|(_, known)| known.id).collect();
+        missing.sort_unstable();
+        report.missing_items = missing.len() as u64;
+        let mut media = Vec::new();
+        for broadcast in found {
+            match self.known.get(&broadcast.path) {
+                Some(known)
+                    if known.sidecar == broadcast.sidecar && known.state != MediaState::Missing => {
+                }
+                Some(_) => {
+                    report.changed_items += 1;
+                    media.push(broadcast);
+                }
+                None => {
+                    report.new_items += 1;
+                    media.push(broadcast);
+                }
+            }
+        }
+        for part in media.chunks(BATCH) {
+            let batch = ScanBatch { library: self.library.id, media: part.to_vec() };
+            batches.send(batch).await.map_err(|_| ScanError::Stopped)?;
+        }
+        report.state = ScanState::Completed;
+        report.ended_at = Some(self.now());
+        progress(&report);
+        Ok(ScanSummary { progress: report, missing, problems: Vec::new() })
     }
 
     fn now(&self) -> UtcMillis {

@@ -284,6 +284,11 @@ impl Detectors {
                 let words = "could not be stored".to_owned();
                 (rule_of(Cause::DiskFull), Cause::DiskFull, hard, body, words)
             }
+            ConformEnd::SourceLost { cause, .. } => {
+                let cause = said.unwrap_or(*cause);
+                let body = json!({"end": "source_lost"});
+                (rule_of(cause), cause, hard, body, "lost its source".to_owned())
+            }
             // Work ahead that finds no place is tried again by itself.
             ConformEnd::NotStarted { .. } if job.channel.is_none() => return None,
             ConformEnd::NotStarted { reason } => {

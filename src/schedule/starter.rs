@@ -66,29 +66,18 @@ pub fn starter<'a>(
 ) -> Vec<StarterChannel> {
     let mut playable: Vec<&Media> = media.into_iter().filter(|item| is_playable(item)).collect();
     playable.sort_by(|a, b| (a.library, &a.path, a.id).cmp(&(b.library, &b.path, b.id)));
-    if playable.is_empty() {
-        return Vec::new();
-    }
-    let everything = Group::of_all("Everything", None, &playable);
-    let films = Group::of_all("Films", Some(MediaKind::Movie), &playable);
-    let music = Group::of_all("Music Videos", Some(MediaKind::MusicVideo), &playable);
-    let general = [films, music].into_iter().filter(|group| !group.media.is_empty());
-    let mut general: Vec<Group<'_>> = general.collect();
-    general.push(everything);
-
-    let mut special = shows(&playable);
-    special.extend(folders(&playable));
-    special.retain(Group::is_large);
-    special.sort_by_key(|group| (std::cmp::Reverse(group.length_ms()), group.name.clone()));
-    special.truncate(MOST_CHANNELS - general.len());
-    special.sort_by_key(|group| (group.name.to_lowercase(), group.name.clone()));
+    let (broadcasts, playable): (Vec<&Media>, Vec<&Media>) =
+        playable.into_iter().partition(|item| item.is_live());
+    let mut groups = if playable.is_empty() { Vec::new() } else { of_files(&playable) };
+    groups.extend(broadcasts.into_iter().map(Group::of_broadcast));
+    groups.truncate(MOST_CHANNELS);
 
     let mut numbers = (1..=9999)
         .filter_map(|whole| ChannelNumber::whole(whole).ok())
         .filter(|number| !taken.contains(number));
     let mut names = BTreeSet::new();
     let mut channels = Vec::new();
-    for group in special.into_iter().chain(general) {
+    for group in groups {
         // A full range of numbers ends the line-up; nobody gets there by hand.
         let Some(number) = numbers.next() else { break };
         channels.push(StarterChannel {
@@ -101,6 +90,25 @@ pub fn starter<'a>(
         });
     }
     channels
+}
+
+/// A channel for each large show and folder, and the general ones behind them.
+fn of_files<'a>(playable: &[&'a Media]) -> Vec<Group<'a>> {
+    let everything = Group::of_all("Everything", None, playable);
+    let films = Group::of_all("Films", Some(MediaKind::Movie), playable);
+    let music = Group::of_all("Music Videos", Some(MediaKind::MusicVideo), playable);
+    let general = [films, music].into_iter().filter(|group| !group.media.is_empty());
+    let mut general: Vec<Group<'_>> = general.collect();
+    general.push(everything);
+
+    let mut special = shows(playable);
+    special.extend(folders(playable));
+    special.retain(Group::is_large);
+    special.sort_by_key(|group| (std::cmp::Reverse(group.length_ms()), group.name.clone()));
+    special.truncate(MOST_CHANNELS - general.len());
+    special.sort_by_key(|group| (group.name.to_lowercase(), group.name.clone()));
+    special.extend(general);
+    special
 }
 
 /// The profile on which most of `media` needs the least work.
@@ -187,6 +195,17 @@ impl<'a> Group<'a> {
             media: playable.iter().copied().filter(of_kind).collect(),
             selector: Selector::Filter { library: None, kind, show: None, folder: None },
             order: Order::Shuffle,
+        }
+    }
+
+    /// One broadcast, relayed all day.
+    fn of_broadcast(item: &'a Media) -> Self {
+        Self {
+            name: item.title.clone(),
+            section: Some("Live"),
+            media: vec![item],
+            selector: Selector::Manual { media: vec![item.id] },
+            order: Order::Chronological,
         }
     }
 

@@ -13,11 +13,9 @@ impl Db {
     /// When they cannot be read.
     pub async fn list_libraries(&self) -> Result<Vec<Library>, StorageError> {
         self.read("list libraries", |c| {
-            c.prepare_cached(
-                "SELECT id, name, path, kind, last_scan_ms FROM libraries ORDER BY id",
-            )?
-            .query_map([], read_library)?
-            .collect()
+            c.prepare_cached("SELECT * FROM libraries ORDER BY id")?
+                .query_map([], read_library)?
+                .collect()
         })
         .await
     }
@@ -31,10 +29,14 @@ impl Db {
         let inserted = self
             .write("insert a library", move |t| {
                 let id = t
-                    .prepare_cached("INSERT INTO libraries (name, path, kind) VALUES (?1, ?2, ?3)")?
-                    .insert(params![new.name, new.path, word(&new.kind)?])?;
-                let NewLibrary { name, path, kind } = new;
-                Ok(Library { id: LibraryId(id), name, path, kind, last_scan: None })
+                    .prepare_cached(
+                        "INSERT INTO libraries (name, path, kind, connections)
+                         VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .insert(params![new.name, new.path, word(&new.kind)?, new.connections])?;
+                let NewLibrary { name, path, kind, connections } = new;
+                let id = LibraryId(id);
+                Ok(Library { id, name, path, kind, connections, last_scan: None })
             })
             .await;
         inserted.map_err(|e| e.about("path", &path))
@@ -73,6 +75,7 @@ fn read_library(row: &Row<'_>) -> rusqlite::Result<Library> {
         name: row.get("name")?,
         path: row.get("path")?,
         kind: from_word(row, "kind")?,
+        connections: row.get("connections")?,
         last_scan: row.get::<_, Option<i64>>("last_scan_ms")?.map(UtcMillis),
     })
 }

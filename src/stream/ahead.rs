@@ -153,6 +153,7 @@ impl Ahead {
                 ConformEnd::Completed
                 | ConformEnd::Exited { .. }
                 | ConformEnd::Missing
+                | ConformEnd::SourceLost { .. }
                 | ConformEnd::Unusable { .. }
                 | ConformEnd::Truncated { .. } => {}
             }

@@ -351,12 +351,24 @@ impl<'a> Composer<'a> {
 
     fn place(&self, frame: i64) -> Option<Place> {
         let at = UtcMillis(self.profile.tick_of(frame).div_euclid(90));
-        let slot: &Slot = self.timeline.at(at)?;
-        let start = self.profile.frame_at_or_after(slot.start);
+        let (slots, nth) = (self.timeline.slots(), self.timeline.index_at(at)?);
+        let slot = &slots[nth];
+        let base_of = |slot: &Slot| {
+            let start = self.profile.frame_at_or_after(slot.start);
+            start - self.profile.rate.frame_at_or_after(slot.in_ms * 90)
+        };
+        let base = base_of(slot);
+        // A neighbour through which the same media plays on is the same place: the groups of a
+        // broadcast reach across the hours of the guide.
+        let plays_on = |other: &&Slot| {
+            slot.media.is_some() && other.media == slot.media && base_of(other) == base
+        };
+        let before = nth.checked_sub(1).and_then(|at| slots.get(at)).filter(plays_on);
+        let after = slots.get(nth + 1).filter(plays_on);
         Some(Place {
-            start,
-            stop: self.profile.frame_at_or_after(slot.stop),
-            base: start - self.profile.rate.frame_at_or_after(slot.in_ms * 90),
+            start: self.profile.frame_at_or_after(before.unwrap_or(slot).start),
+            stop: self.profile.frame_at_or_after(after.unwrap_or(slot).stop),
+            base,
             media: slot.media,
             index: slot.media.and_then(|media| self.index(media)),
         })

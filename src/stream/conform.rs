@@ -13,6 +13,7 @@ mod findings;
 mod grid;
 mod hole;
 mod job;
+mod relay;
 pub(in crate::stream) mod rules;
 mod run;
 mod sample;
@@ -27,7 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::findings::Findings;
-use self::hole::{next_hole, stated_end};
+use self::hole::{Hole, next_hole, stated_end};
+use self::relay::Connections;
 use self::run::{Means, Progress, Task};
 pub(in crate::stream) use self::sample::Uncopied;
 use super::ahead::{Making, Readiness};
@@ -36,7 +38,9 @@ use super::ffmpeg::Effort;
 use super::pool::Pool;
 use super::rendition::{Conforming, RenditionKey};
 use super::store::Store;
-use crate::domain::{ChannelId, ConformEnd, ConformJob, Fact, JobBeat, Media, MediaId, Profile};
+use crate::domain::{
+    ChannelId, ConformEnd, ConformJob, Fact, JobBeat, LibraryId, Media, MediaId, Profile,
+};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
 
@@ -56,6 +60,8 @@ pub struct Settings {
     pub still: PathBuf,
     /// Where what is found out about files is kept.
     pub findings: PathBuf,
+    /// Whether broadcasts may come from this machine itself.
+    pub own_machine: bool,
 }
 
 /// Makes renditions; see the module.
@@ -103,11 +109,23 @@ impl Conformer {
         facts: mpsc::Sender<Fact>,
         settings: Settings,
     ) -> Arc<Self> {
-        let Settings { ffmpeg, still, findings } = settings;
+        let Settings { ffmpeg, still, findings, own_machine } = settings;
         let findings = Arc::new(Findings::new(findings));
+        let connections = Connections::default();
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            means: Means { shelf, store, pool, clock, facts, ffmpeg, still, findings },
+            means: Means {
+                shelf,
+                store,
+                pool,
+                clock,
+                facts,
+                ffmpeg,
+                still,
+                findings,
+                connections,
+                own_machine,
+            },
             stop: stop.clone(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             state: Mutex::default(),
@@ -206,6 +224,11 @@ impl Conformer {
         self.cores <= SMALL_BOX && state.jobs.values().any(|job| !job.background && !held(job))
     }
 
+    /// Sets how many streams a provider of broadcasts allows at once; `None` is no limit.
+    pub fn limit_connections(&self, provider: LibraryId, limit: Option<u32>) {
+        self.means.connections.limit(provider, limit);
+    }
+
     /// Ends every job for `media`, removes its renditions and forgets its failures.
     pub fn forget(&self, media: MediaId) {
         {
@@ -243,6 +266,7 @@ impl Conformer {
             next_frame: AtomicI64::new(from_frame),
             last_ms: AtomicI64::new(self.means.clock.now_ms()),
             held: AtomicBool::new(false),
+            wanted_ms: AtomicI64::new(self.means.clock.now_ms()),
         });
         let cancel = CancellationToken::new();
         let channel = match &audience {
@@ -304,6 +328,7 @@ impl Conformer {
             | ConformEnd::Missing
             | ConformEnd::Unusable { .. }
             | ConformEnd::NotStored { .. }
+            | ConformEnd::SourceLost { .. }
             | ConformEnd::NotStarted { .. } => true,
         };
         let transient = matches!(
@@ -368,13 +393,14 @@ enum Audience {
 
 impl Conforming for Conformer {
     fn want(&self, channel: ChannelId, media: &Arc<Media>, profile: &Profile, from_frame: i64) {
-        match self.means.shelf.want(media, profile) {
+        let offer = (!media.is_live()).then(|| self.means.shelf.want(media, profile));
+        match offer {
             // What is read in process, or will be in a moment, needs no ffmpeg.
-            Offer::Ready | Offer::Opening | Offer::Unknown => {
+            Some(Offer::Ready | Offer::Opening | Offer::Unknown) => {
                 self.state().detach(channel);
                 return;
             }
-            Offer::Unfit(_) => {}
+            Some(Offer::Unfit(_)) | None => {}
         }
         let key = Store::key_of(media, profile);
         let mut state = self.state();
@@ -385,18 +411,25 @@ impl Conforming for Conformer {
         let index = self.means.store.index_of(&key);
         let noted = index.as_ref().and_then(|index| index.end_frame);
         let end = noted.or_else(|| stated_end(media, profile));
-        let hole = next_hole(index.as_deref(), from_frame, end);
+        let hole = match media.is_live() {
+            true => Some(Hole { start: from_frame, until: None }),
+            false => next_hole(index.as_deref(), from_frame, end),
+        };
         let Some(hole) = hole.filter(|hole| hole.start <= from_frame + reach) else {
             state.detach(channel);
             return;
         };
         let serves = |job: &Job| {
             let next = job.progress.next_frame.load(Ordering::Relaxed);
-            // Work ahead is niced; a viewer gets a job of his own.
-            !job.background && job.key == key && next <= hole.start && hole.start - next <= reach
+            let near = next <= hole.start && hole.start - next <= reach;
+            // Work ahead is niced; a viewer gets a job of his own. A broadcast is only had once.
+            !job.background && job.key == key && (near || media.is_live())
         };
         let found = state.jobs.iter().find(|(_, job)| serves(job)).map(|(id, _)| *id);
         if let Some(id) = found {
+            if let Some(job) = state.jobs.get(&id) {
+                job.progress.wanted_ms.store(self.means.clock.now_ms(), Ordering::Relaxed);
+            }
             if state.waiting.get(&channel) != Some(&id) {
                 state.detach(channel);
                 state.attach(channel, id);

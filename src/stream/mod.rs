@@ -54,8 +54,8 @@ pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
-    Channel, ChannelId, Fact, JobBeat, Media, MediaId, Profile, SessionEnd, SessionRecord,
-    Timeline, UtcMillis, ViewerId,
+    Channel, ChannelId, Fact, JobBeat, LibraryId, Media, MediaId, Profile, SessionEnd,
+    SessionRecord, Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -81,6 +81,8 @@ pub struct Settings {
     pub idle_ms: i64,
     /// How far ahead of its air time media is conformed, in milliseconds.
     pub ahead_ms: i64,
+    /// Whether broadcasts may come from this machine itself.
+    pub own_machine: bool,
     /// The program `ffmpeg`.
     pub ffmpeg: OsString,
     /// Limits of the process pool.
@@ -228,6 +230,7 @@ pub fn start(
             ffmpeg: settings.ffmpeg.clone(),
             still: cards.sound(),
             findings: settings.cache_dir.join("findings"),
+            own_machine: settings.own_machine,
         },
     );
     let means = ahead::Means {
@@ -435,6 +438,13 @@ impl Steering {
         let entry = self.core.lock().remove(&channel);
         if let Some(live) = entry.and_then(|entry| entry.live) {
             live.close();
+        }
+    }
+
+    /// Sets how many streams a provider of broadcasts allows at once; `None` is no limit.
+    pub fn limit_connections(&self, provider: LibraryId, limit: Option<u32>) {
+        if let Some(making) = &self.core.making {
+            making.conformer.limit_connections(provider, limit);
         }
     }
 

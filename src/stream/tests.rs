@@ -574,6 +574,7 @@ impl Rig {
         let (sender, facts) = mpsc::channel(64);
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
+            own_machine: true,
             cache_dir: folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,

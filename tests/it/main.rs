@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test may tell what it measured")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
+mod broadcasts;
 mod clients;
 mod demo;
 mod direct;

@@ -56,7 +56,12 @@ async fn a_folder_that_cannot_be_a_library_says_why() {
         let problem = desk.add(name).await.unwrap_err().to_string();
         assert!(problem.contains(wanted), "{problem}");
     }
-    let empty = NewLibrary { name: "x".into(), path: " ".into(), kind: LibraryKind::Other };
+    let empty = NewLibrary {
+        name: "x".into(),
+        path: " ".into(),
+        kind: LibraryKind::Other,
+        connections: None,
+    };
     assert!(matches!(desk.libraries.add(empty).await, Err(LibrariesError::Invalid(_))));
 
     let library = desk.add("media/./films/../films").await.unwrap();
@@ -168,7 +173,7 @@ impl Desk {
         let stop = Stop::new();
         let clock = SystemClock::start();
         let processes = processes(&stop, &dir.path().join("run"));
-        let libraries = Libraries::new(db.clone(), processes, "ffprobe".into(), clock, &stop);
+        let libraries = Libraries::new(db.clone(), processes, "ffprobe".into(), true, clock, &stop);
         Self { dir, db, libraries, stop }
     }
 
@@ -180,7 +185,7 @@ impl Desk {
 
     fn new_library(&self, name: &str) -> NewLibrary {
         let path = self.dir.path().join(name).to_str().unwrap().to_owned();
-        NewLibrary { name: String::new(), path, kind: LibraryKind::Other }
+        NewLibrary { name: String::new(), path, kind: LibraryKind::Other, connections: None }
     }
 
     async fn add(&self, name: &str) -> Result<Library, LibrariesError> {

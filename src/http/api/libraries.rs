@@ -24,10 +24,12 @@ pub struct LibraryView {
     /// What it holds.
     #[schema(value_type = LibraryKindName)]
     library_type: LibraryKind,
-    /// Where it is: always `local` for now.
+    /// Where it is: `local` or `live`.
     source_type: &'static str,
-    /// Absolute path of the folder.
+    /// Absolute path of the folder; of broadcasts the host alone, as an address may hold a password.
     path: String,
+    /// Streams that the provider of broadcasts allows at once.
+    connections: Option<u32>,
     /// Whether it is scanned.
     is_enabled: bool,
     /// `idle`, `scanning` or `error`.
@@ -49,6 +51,8 @@ pub enum LibraryKindName {
     Show,
     /// Music videos.
     Music,
+    /// Broadcasts of somebody else, by a playlist or an address.
+    Live,
     /// A mix.
     Other,
 }
@@ -60,9 +64,14 @@ pub struct LibraryCreate {
     /// Its name, one line.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Absolute path of the folder on the server.
+    /// Absolute path of the folder on the server; of broadcasts the address or the file of their
+    /// playlist, or the address of a single one.
     #[schema(min_length = 1, max_length = 4096)]
     path: String,
+    /// Streams that the provider of broadcasts allows at once; left out for no limit.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    connections: Option<u32>,
     /// What it holds, which decides how file names are read.
     #[serde(default, alias = "kind")]
     #[schema(value_type = LibraryKindName)]
@@ -150,7 +159,7 @@ pub async fn list(Has(state): Has<State>) -> Result<Json<Vec<LibraryView>>, ApiE
     Ok(Json(views))
 }
 
-/// Adds a folder and begins to scan it.
+/// Adds a folder, or a playlist of broadcasts; scan it to see what is in it.
 #[utoipa::path(post, path = "", tag = "libraries", request_body = LibraryCreate, responses(
     (status = 201, description = "The new library", body = LibraryView),
     (status = 400, description = "The body is not JSON", body = Problem),
@@ -163,7 +172,8 @@ pub async fn add_local(
     caller: Caller,
     Json(new): Json<LibraryCreate>,
 ) -> Result<(StatusCode, Json<LibraryView>), ApiError> {
-    let new = NewLibrary { name: new.name, path: new.path, kind: new.library_type };
+    let LibraryCreate { name, path, connections, library_type: kind } = new;
+    let new = NewLibrary { name, path, kind, connections };
     let library = state.control.add_library(&caller.actor(), new).await?;
     Ok((StatusCode::CREATED, Json(view(&state, library).await?)))
 }
@@ -231,10 +241,11 @@ async fn view(state: &State, library: Library) -> Result<LibraryView, ApiError> 
     let item_count = state.control.media(filter).await?.total;
     Ok(LibraryView {
         id: library.id.0,
+        path: library.place(),
         name: library.name,
         library_type: library.kind,
-        source_type: "local",
-        path: library.path,
+        source_type: if library.kind == LibraryKind::Live { "live" } else { "local" },
+        connections: library.connections,
         is_enabled: true,
         status,
         last_scan: library.last_scan.map(stamp),

@@ -236,7 +236,9 @@ impl Shelf {
         stop: Stop,
     ) -> Result<(Vec<ScannedMedia>, ScanSummary), ScanError> {
         let scan = Scan {
+            own_machine: true,
             library: Library {
+                connections: None,
                 id: LibraryId(1),
                 name: "Root".to_owned(),
                 path: self.dir.path().to_str().unwrap().to_owned(),

@@ -34,6 +34,21 @@ fn a_single_playable_file_is_enough_for_one_channel() {
 }
 
 #[test]
+fn every_broadcast_gets_a_channel_and_none_is_mixed_with_films() {
+    let library = media("live - live:a 3600, movie - /l/films/a 5400, live - live:b 3600");
+    let expected = [
+        "1 Films (Films): Shuffle of Movie",
+        "2 Everything (Mixed): Shuffle of all",
+        "3 x (Live): Chronological of a choice",
+        "4 x 2 (Live): Chronological of a choice",
+    ];
+    assert_eq!(lines(&library, &[]), expected);
+    assert_eq!(lines(&library[..1], &[]), ["1 x (Live): Chronological of a choice"]);
+    let many = "live - live:a 3600, ".repeat(50);
+    assert_eq!(lines(&media(&many), &[]).len(), MOST_CHANNELS);
+}
+
+#[test]
 fn taken_numbers_are_left_alone() {
     let library = media("movie - /l/a 10");
     let expected = ["2 Films (Films): Shuffle of Movie", "4 Everything (Mixed): Shuffle of all"];
@@ -165,6 +180,7 @@ fn media(text: &str) -> Vec<Media> {
             "movie" => MediaKind::Movie,
             "episode" => MediaKind::Episode,
             "music_video" => MediaKind::MusicVideo,
+            "live" => MediaKind::Live,
             _ => MediaKind::Other,
         };
         Media {

@@ -249,6 +249,7 @@ async fn a_library_takes_its_media_with_it_and_leaves_the_timelines_whole() {
             name: "b".to_owned(),
             path: "/lib".to_owned(),
             kind: LibraryKind::Show,
+            connections: None,
         })
         .await,
         "path",
@@ -383,8 +384,12 @@ fn new_channel(name: &str) -> NewChannel {
 }
 
 async fn library(home: &Home) -> LibraryId {
-    let new =
-        NewLibrary { name: "a".to_owned(), path: "/lib".to_owned(), kind: LibraryKind::Movie };
+    let new = NewLibrary {
+        name: "a".to_owned(),
+        path: "/lib".to_owned(),
+        kind: LibraryKind::Movie,
+        connections: None,
+    };
     home.db.insert_library(new).await.unwrap().id
 }
 

@@ -62,7 +62,8 @@ pub fn next_job(
             if best.as_ref().is_some_and(|(better, _)| *better <= rank) {
                 continue;
             }
-            if needs(media, line.profile) {
+            // A broadcast cannot be made before it is sent.
+            if !media.is_live() && needs(media, line.profile) {
                 let profile = line.profile.clone();
                 let job = Job { media: Arc::clone(media), profile, at, soon };
                 best = Some((rank, job));

@@ -54,6 +54,19 @@ fn an_item_a_little_too_short_holds_its_last_picture() {
 }
 
 #[test]
+fn a_group_reaches_across_slots_that_play_the_same_media_on() {
+    let world = World::new("360p25", &[(1, Layout::even(9, 50)), (2, Layout::even(9, 50))]);
+    let on = timeline(START, &[(Some(1), 0, 3_000), (Some(1), 3_000, 3_000), (Some(2), 0, 9_000)]);
+    let units = world.units(&on, START, 4);
+    let lengths: Vec<i64> = units.iter().map(|unit| unit.end - unit.first).collect();
+    assert_eq!(lengths, [50, 50, 50, 50], "as if it were one slot of six seconds");
+    let again = timeline(START, &[(Some(1), 0, 3_000), (Some(1), 0, 3_000)]);
+    let units = world.units(&again, START, 3);
+    let lengths: Vec<i64> = units.iter().map(|unit| unit.end - unit.first).collect();
+    assert_eq!(lengths, [50, 25, 50], "the same media from its beginning is another showing");
+}
+
+#[test]
 fn nothing_planned_is_the_slate_until_something_is() {
     let world = World::new("360p25", &[(1, Layout::even(2, 50))]);
     let timeline = timeline(START, &[(None, 0, 1_500), (Some(1), 0, 4_000)]);

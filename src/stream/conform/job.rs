@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Conformer;
 use super::hole::{next_hole, stated_end};
-use super::run::{self, Extras, Means, RunEnd, Source, Task};
+use super::run::{self, Extras, Feed, Means, RunEnd, Source, Task};
 use crate::domain::ConformEnd;
 use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
 use crate::stream::store::StoreError;
@@ -12,6 +12,9 @@ use crate::stream::store::StoreError;
 impl Conformer {
     /// Fills the holes of a rendition, one run after the other.
     pub(super) async fn work(&self, task: &Task) -> ConformEnd {
+        if task.media.is_live() {
+            return self.relay(task).await;
+        }
         let Means { store, .. } = &self.means;
         match tokio::fs::metadata(&task.media.path).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -50,7 +53,7 @@ impl Conformer {
                 () = task.cancel.cancelled() => return ConformEnd::Cancelled,
                 extras = self.extras(task, &treatment) => extras,
             };
-            match run::run(&self.means, task, &treatment, &extras, hole).await {
+            match run::run(&self.means, task, &treatment, &extras, hole, Feed::File).await {
                 RunEnd::Over(ConformEnd::Unusable { reason }) if extras.words.is_some() => {
                     tracing::warn!(
                         media.id = %task.media.id,

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::findings::Findings;
 use super::grid::Assembler;
 use super::hole::{Hole, SHORT};
+use super::relay::{Connections, KEEP_MS, Placing};
 use super::rules::Misfit;
-use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile};
+use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile, Upstream};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
@@ -25,6 +26,10 @@ use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
 use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
 
+/// How far a broadcast may be ahead of the clock before it is held, in milliseconds.
+const HOLD_BROADCAST_MS: i64 = 30_000;
+/// How long a span file of a broadcast grows, in milliseconds.
+const SPAN_MS: i64 = 60_000;
 /// How far a live run may be ahead of the clock before it is held, in milliseconds.
 const HOLD_AHEAD_MS: i64 = 180_000;
 /// Bytes read from the pipe at once.
@@ -41,6 +46,22 @@ pub(super) struct Means {
     pub(super) ffmpeg: OsString,
     pub(super) still: PathBuf,
     pub(super) findings: Arc<Findings>,
+    pub(super) connections: Connections,
+    pub(super) own_machine: bool,
+}
+
+/// Where a run reads from.
+#[derive(Debug)]
+pub(super) enum Feed<'a> {
+    /// The media's file.
+    File,
+    /// One place of a broadcast; what comes is placed on the clock.
+    Broadcast {
+        /// Which place.
+        upstream: &'a Upstream,
+        /// Where the next group goes.
+        placing: &'a mut Placing,
+    },
 }
 
 /// What is conformed, for whom.
@@ -66,6 +87,8 @@ pub(super) struct Progress {
     pub(super) last_ms: AtomicI64,
     /// Whether it is held back on purpose.
     pub(super) held: AtomicBool,
+    /// When a channel last asked for it.
+    pub(super) wanted_ms: AtomicI64,
 }
 
 /// What a run is given besides the treatment, found out beforehand.
@@ -119,7 +142,12 @@ pub(super) async fn run(
     treatment: &Treatment,
     extras: &Extras,
     hole: Hole,
+    feed: Feed<'_>,
 ) -> RunEnd {
+    let (upstream, placing) = match feed {
+        Feed::File => (None, None),
+        Feed::Broadcast { upstream, placing } => (Some(upstream), Some(placing)),
+    };
     let mut args = Run {
         path: &task.media.path,
         treatment,
@@ -137,6 +165,7 @@ pub(super) async fn run(
         abilities: extras.abilities,
         words: extras.words.as_ref().map(Source::words),
         gain: extras.gain,
+        upstream,
     };
     if treatment.video == VideoTreatment::Still && args.until_frame.is_none() {
         args.until_frame = super::hole::stated_end(&task.media, &task.profile);
@@ -174,6 +203,8 @@ pub(super) async fn run(
         writer: Some(means.store.writer(&task.key)),
         came: false,
         last_tick: None,
+        placing,
+        span_until_ms: 0,
     };
     let pumped = pump(means, task, &mut running, &mut sink).await;
     match pumped {
@@ -215,7 +246,10 @@ async fn pump(
                     let samples = demuxer.push(&buffer);
                     buffer.clear();
                     sink.take(samples).await?;
-                    hold(means, task, begin_ms).await;
+                    match &sink.placing {
+                        Some(placing) => hold_broadcast(means, task, placing).await,
+                        None => hold(means, task, begin_ms).await,
+                    }
                 }
                 Err(error) => {
                     let reason = format!("its output could not be read: {error}");
@@ -242,6 +276,21 @@ async fn hold(means: &Means, task: &Task, begin_ms: i64) {
         tokio::select! {
             () = task.cancel.cancelled() => return,
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
+/// Waits while a broadcast that comes faster than it is shown is far enough ahead.
+async fn hold_broadcast(means: &Means, task: &Task, placing: &Placing) {
+    loop {
+        let held = placing.ahead_ms(means.clock.now_ms()) > HOLD_BROADCAST_MS;
+        task.progress.held.store(held, Ordering::Relaxed);
+        if !held {
+            return;
+        }
+        tokio::select! {
+            () = task.cancel.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
         }
     }
 }
@@ -276,6 +325,10 @@ struct Sink<'a> {
     came: bool,
     /// The latest time of any access unit.
     last_tick: Option<i64>,
+    /// Where a broadcast's groups go.
+    placing: Option<&'a mut Placing>,
+    /// When a broadcast begins its next span, so that what was shown can be removed.
+    span_until_ms: i64,
 }
 
 impl Sink<'_> {
@@ -346,11 +399,27 @@ impl Sink<'_> {
             return Err(RunEnd::Misfit { reason });
         }
         let Some(mut writer) = self.writer.take() else { return Err(broken()) };
+        let now_ms = self.means.clock.now_ms();
+        let mut trim = None;
+        let gops: Vec<NewGop> = match &mut self.placing {
+            None => gops,
+            Some(placing) => {
+                if now_ms >= self.span_until_ms {
+                    self.span_until_ms = now_ms + SPAN_MS;
+                    let rate = self.task.profile.rate;
+                    trim = Some(rate.frame_at_or_before((now_ms - KEEP_MS) * 90));
+                }
+                gops.into_iter().map(|gop| placing.place(gop, now_ms)).collect()
+            }
+        };
         let spans: Vec<(i64, i64)> = gops
             .iter()
             .map(|gop| (gop.first_frame, gop.first_frame + i64::from(gop.frames)))
             .collect();
         let written = tokio::task::spawn_blocking(move || {
+            if let Some(before) = trim {
+                writer.begin_span(before);
+            }
             let results: Vec<Result<Appended, StoreError>> =
                 gops.iter().map(|gop| writer.append(gop)).collect();
             (writer, results)

@@ -62,6 +62,7 @@ impl Conformer {
             abilities: Abilities::ALL,
             words: None,
             gain: 0,
+            upstream: None,
         };
         let (pool, ffmpeg) = (&self.means.pool, self.means.ffmpeg.clone());
         let running = pool.spawn(ffmpeg, run.arguments(), Priority::Background).await;

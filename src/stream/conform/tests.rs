@@ -141,7 +141,8 @@ impl Rig {
         let (sender, facts) = mpsc::channel(1_000);
         let still = folder.path().join("still.png");
         let findings = folder.path().join("findings");
-        let settings = Settings { ffmpeg: "ffmpeg".into(), still: still.clone(), findings };
+        let settings =
+            Settings { ffmpeg: "ffmpeg".into(), still: still.clone(), findings, own_machine: true };
         let clock: SharedClock = SystemClock::start();
         // These media state another size than their files have, so nothing is read in process.
         let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), &stop);

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use super::picture::{self, Graph};
 use super::{Abilities, AudioTreatment, Treatment, VideoTreatment, sound};
-use crate::domain::{FrameRate, Preset, Profile};
+use crate::domain::{FrameRate, Preset, Profile, Upstream};
 
 /// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
 pub const ORIGIN_TICKS: i64 = 900_000;
@@ -65,6 +65,8 @@ pub struct Run<'a> {
     pub words: Option<Words<'a>>,
     /// What encoded sound is lifted by, in hundredths of a decibel.
     pub gain: i32,
+    /// Where a broadcast is read from, instead of the file; its times count from its first picture.
+    pub upstream: Option<&'a Upstream>,
 }
 
 /// Where burned-in subtitles come from.
@@ -80,7 +82,10 @@ impl Run<'_> {
     /// The arguments, without the program's name.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut args = Args::default();
-        args.words("-hide_banner -nostdin -loglevel warning -copyts -start_at_zero");
+        args.words("-hide_banner -nostdin -loglevel warning");
+        if self.upstream.is_none() {
+            args.words("-copyts -start_at_zero");
+        }
         args.words("-fflags +genpts+discardcorrupt");
         self.input(&mut args);
         self.video(&mut args);
@@ -94,6 +99,10 @@ impl Run<'_> {
     }
 
     fn input(&self, args: &mut Args) {
+        if let Some(upstream) = self.upstream {
+            args.0.extend(super::upstream::input(upstream));
+            return;
+        }
         let seek = if self.copies_video() {
             self.first_tick()
         } else {
@@ -184,7 +193,9 @@ impl Run<'_> {
                 }
             }
             AudioTreatment::Encode { track, downmix } => {
-                args.pair("-map", format!("0:a:{track}"));
+                // Nobody has looked whether a broadcast has sound.
+                let optional = if self.upstream.is_some() { "?" } else { "" };
+                args.pair("-map", format!("0:a:{track}{optional}"));
                 // A copied picture begins up to a group earlier; sound that is missing there is
                 // silence, which goes with the pictures before the first whole group.
                 let copied = self.copies_video();

@@ -9,6 +9,7 @@ mod copying;
 mod picture;
 mod sound;
 mod treatment;
+mod upstream;
 
 pub use abilities::Abilities;
 pub use args::{Effort, ORIGIN_TICKS, Run, Words};
@@ -17,3 +18,4 @@ pub use sound::{gain, loudness, measuring};
 pub use treatment::{
     AudioTreatment, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,
 };
+pub use upstream::relayed;

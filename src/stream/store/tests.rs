@@ -74,6 +74,24 @@ fn spans_meet_without_overlap() {
 }
 
 #[test]
+fn of_a_broadcast_only_the_present_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut writer = store.writer(&key(1));
+    for n in 0..4 {
+        writer.append(&gop(n * 50, 50)).unwrap();
+        writer.begin_span(0);
+    }
+    let (all, _) = store.usage();
+    writer.begin_span(100);
+    assert_eq!(covered(&store, 1), "100-150 150-200");
+    assert_eq!(store.usage().0, all / 2);
+    writer.append(&gop(200, 50)).unwrap();
+    drop(writer);
+    assert_eq!(covered(&open(folder.path()), 1), "100-150 150-200 200-250");
+}
+
+#[test]
 fn a_torn_tail_costs_one_group_and_a_new_span_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());

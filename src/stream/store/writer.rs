@@ -1,5 +1,6 @@
 //! Appending to a rendition: one span file a writer.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -82,6 +83,40 @@ impl Writer {
             length,
         };
         self.publish(entry)
+    }
+
+    /// Puts what follows into a file of its own, and removes the files that end before `before`.
+    ///
+    /// For broadcasts, of which only the present is kept. Blocks on the disk.
+    pub fn begin_span(&mut self, before: i64) {
+        self.span = None;
+        let mut over = Vec::new();
+        {
+            let mut state = self.store.state_mut();
+            let entry = state.entries.get_mut(&self.key).filter(|entry| entry.id == self.id);
+            let Some(entry) = entry else { return };
+            let keeps = |gop: &GopEntry| gop.end_frame() > before;
+            let kept: HashSet<u32> =
+                entry.index.gops.iter().filter(|gop| keeps(gop)).map(|gop| gop.span).collect();
+            let goes = |gop: &&GopEntry| !kept.contains(&gop.span);
+            let bytes: u64 =
+                entry.index.gops.iter().filter(goes).map(|gop| u64::from(gop.length)).sum();
+            over.extend((0..entry.next_span).filter(|span| !kept.contains(span)));
+            let gops = entry.index.gops.iter().filter(|gop| !goes(gop)).copied().collect();
+            let index = RenditionIndex { gops, ..RenditionIndex::clone(&entry.index) };
+            entry.index = Arc::new(index);
+            entry.bytes = entry.bytes.saturating_sub(bytes);
+            state.bytes = state.bytes.saturating_sub(bytes);
+        }
+        let folder = self.store.folder(&self.key);
+        for span in over {
+            let path = span_path(&folder, span);
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!(%error, "could not remove {}", path.display()),
+            }
+        }
     }
 
     /// Where the frame `first` may reach to.

@@ -73,6 +73,7 @@ impl Station {
         let cards = Cards::install(rig._folder.path()).unwrap();
         cards.conform(&rig.conformer, &rig.shelf.store, &profile()).await.unwrap();
         let settings = Settings {
+            own_machine: true,
             cache_dir: rig._folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,

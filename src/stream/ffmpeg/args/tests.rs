@@ -17,6 +17,7 @@ fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
         abilities: Abilities::ALL,
         words: None,
         gain: 0,
+        upstream: None,
     };
     change(&mut run);
     let words: Vec<String> =
@@ -142,6 +143,7 @@ fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
             abilities: Abilities::ALL,
             words: None,
             gain: 0,
+            upstream: None,
         };
         let args = run.arguments();
         let at = args.iter().position(|word| word == "-i").unwrap();
