@@ -16,7 +16,7 @@ use crate::config::ai_agent::Mode;
 use crate::control::guard::{ActMode, Modes};
 use crate::control::operations::Actor;
 use crate::control::{self, Control, Device};
-use crate::domain::{LibraryKind, NewLibrary, UtcMillis};
+use crate::domain::{AccelerationChoice, LibraryKind, NewLibrary, UtcMillis};
 use crate::formats::hdhomerun::{self, DeviceId};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::secrets::Secret;
@@ -284,6 +284,10 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
         ahead_ms: i64::from(streaming.ahead_minutes) * 60_000,
         own_machine: config.library.own_machine,
         ffmpeg: OsString::from(&config.ffmpeg.path),
+        acceleration: AccelerationChoice {
+            all: config.ffmpeg.hwaccel,
+            device: config.ffmpeg.hwaccel_device.clone(),
+        },
         limits: limits(config),
     }
 }
@@ -310,6 +314,15 @@ fn control_options(
         },
         throttler: config.stream_throttler,
         buffers: config.streaming.buffers,
+        transcoding: control::FfmpegSettings {
+            path: config.ffmpeg.path.clone(),
+            ffprobe_path: config.ffmpeg.ffprobe_path.clone(),
+            hwaccel: config.ffmpeg.hwaccel,
+            hwaccel_device: config.ffmpeg.hwaccel_device.clone(),
+            youtube_hwaccel: config.ffmpeg.youtube_hwaccel,
+            archive_org_hwaccel: config.ffmpeg.archive_org_hwaccel,
+            plex_hwaccel: config.ffmpeg.plex_hwaccel,
+        },
         config_file: Arc::new(config_file::File(
             config.file.clone().unwrap_or_else(|| data_dir.join("config.yaml")),
         )),

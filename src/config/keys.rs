@@ -291,6 +291,21 @@ impl Keys<'_> {
         value
     }
 
+    /// A text that `check` takes, the empty one of a file included; an empty variable is none given.
+    pub(super) fn word_or_empty<T>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        default: T,
+        check: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let emptied = self.given.get(key).is_some_and(
+            |given| matches!(&given.raw, Raw::Yaml(value) if value.as_str() == Some("")),
+        );
+        let given = self.optional(key, allowed, &check);
+        given.or_else(|| check("").filter(|_| emptied)).unwrap_or(default)
+    }
+
     /// Like [`Self::optional`], but the value is never shown.
     pub(super) fn secret<T>(
         &mut self,

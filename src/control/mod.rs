@@ -20,6 +20,7 @@ mod programming;
 mod service;
 pub mod sessions;
 mod streams;
+mod transcoding;
 pub mod tunables;
 mod upkeep;
 mod watermarks;
@@ -32,3 +33,4 @@ pub use profiles::Treated;
 pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, Options, RestartAnswer,
 };
+pub use transcoding::{FfmpegEdit, FfmpegSettings};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -31,6 +31,7 @@ use super::operate::{Operator, Parts};
 use super::operations::{Action, Actor, Operations, Proposal, Verdict};
 use super::programming::{self, Programming, Replan};
 use super::streams::Running;
+use super::transcoding::FfmpegSettings;
 use super::tunables::Tunables;
 
 /// Time between looks at whether something is to be planned further.
@@ -72,6 +73,8 @@ pub struct Options {
     pub buffers: crate::domain::StreamBuffers,
     /// Where changes of these are kept.
     pub config_file: Arc<dyn super::tunables::ConfigFile>,
+    /// The settings of ffmpeg as they were configured.
+    pub transcoding: FfmpegSettings,
 }
 
 /// How the tuner presents itself.
@@ -157,6 +160,7 @@ struct Inner {
     operator: Arc<Operator>,
     steering: Arc<Steering>,
     tunables: Tunables,
+    transcoding: Mutex<FfmpegSettings>,
 }
 
 impl Control {
@@ -218,6 +222,7 @@ impl Control {
         for library in db.list_libraries().await.map_err(ControlError::storage("the libraries"))? {
             steering.limit_connections(library.id, library.connections);
         }
+        let transcoding = Mutex::new(options.transcoding.clone());
         let inner = Inner {
             db,
             tuning,
@@ -230,6 +235,7 @@ impl Control {
             operator,
             steering,
             tunables,
+            transcoding,
         };
         let control = Self { inner: Arc::new(inner) };
         control.follow_sessions(stop).await?;
@@ -438,6 +444,14 @@ impl Control {
     /// Where streams are joined.
     pub fn tuning(&self) -> &Tuning {
         &self.inner.tuning
+    }
+
+    pub(super) fn ffmpeg_settings_now(&self) -> MutexGuard<'_, FfmpegSettings> {
+        self.inner.transcoding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_program(&self, program: &str) -> bool {
+        self.inner.pool.has_program(program.as_ref())
     }
 
     /// The tuner's identity.

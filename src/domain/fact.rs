@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, ChannelId, MediaId, UtcMillis};
+use super::{Accelerator, Cause, ChannelId, MediaId, UtcMillis};
 
 /// Which conform a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -119,6 +119,22 @@ pub enum Fact {
         job: ConformJob,
         /// How.
         end: ConformEnd,
+    },
+    /// A conform failed on a device before its first picture and goes on in software.
+    HardwareFailed {
+        /// Which conform.
+        job: ConformJob,
+        /// Which kind of device.
+        kind: Accelerator,
+        /// Why, in our words.
+        reason: String,
+        /// Whether the kind is not used any more until it is tested again.
+        benched: bool,
+    },
+    /// A test showed that a kind works.
+    HardwareWorks {
+        /// Which kind of device.
+        kind: Accelerator,
     },
     /// The wall clock moved against the monotonic clock.
     ClockStep {

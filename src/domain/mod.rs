@@ -4,6 +4,7 @@
 //! One word for one thing: a *channel* is what one tunes to, a *slot* is media at a time, a
 //! *timeline* is a channel's slots, a *viewer* reads bytes, an *incident* is a fault on record.
 
+mod acceleration;
 mod audit;
 mod channel;
 mod fact;
@@ -22,6 +23,10 @@ mod throttler;
 mod time;
 mod timeline;
 
+pub use acceleration::{
+    Acceleration, AccelerationChoice, Accelerator, ConformRun, EncoderReport, EncoderState,
+    EncoderTest, RunsOn,
+};
 pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};

@@ -33,6 +33,7 @@ use super::state::State;
         (name = "preparation", description = "What is ready to be shown, what is being made ready"),
         (name = "watermarks", description = "Small pictures over a channel's own"),
         (name = "sessions", description = "Who watches, who watched"),
+        (name = "transcoding", description = "Encoders and the settings of ffmpeg"),
         (name = "agent", description = "Incidents and the audit chain"),
         (name = "health", description = "Health"),
         (name = "metrics", description = "Numbers"),

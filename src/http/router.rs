@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     agent, channels, collections, health, libraries, media, preparation, profiles, sessions,
-    settings, watermarks,
+    settings, transcoding, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -138,6 +138,9 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/sessions",                    routes!(sessions::list))
         .at("/api/sessions/history",            routes!(sessions::history))
         .at("/api/sessions/{session}",          routes!(sessions::kick))
+        .at("/api/ffmpeg-profiles/hardware-acceleration/available", routes!(transcoding::available))
+        .at("/api/ffmpeg-profiles/hardware-acceleration/test", routes!(transcoding::test_again))
+        .at("/api/settings/ffmpeg",             routes!(transcoding::settings, transcoding::change_settings))
         .at("/api/agent/incidents",             routes!(agent::incidents))
         .at("/api/agent/incidents/{incident}",  routes!(agent::incident))
         .at("/api/agent/audit",                 routes!(agent::audit))

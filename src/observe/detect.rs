@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::patterns::{PatternPack, Severity};
 use super::template::Templates;
 use crate::domain::{
-    Cause, ChannelBeat, ChannelId, ConformEnd, ConformJob, Evidence, Fact, JobBeat, MediaId,
-    Subject, Trust, UtcMillis,
+    Accelerator, Cause, ChannelBeat, ChannelId, ConformEnd, ConformJob, Evidence, Fact, JobBeat,
+    MediaId, Subject, Trust, UtcMillis,
 };
 
 /// A conform that has given something before is stalled after so long.
@@ -126,6 +126,12 @@ impl Detectors {
                 Vec::new()
             }
             Fact::ConformEnded { job, end } => self.on_end(*job, end, now),
+            Fact::HardwareFailed { job, kind, reason, benched } => {
+                vec![on_hardware(*job, *kind, reason, *benched, now)]
+            }
+            Fact::HardwareWorks { .. } => {
+                vec![quiet(Subject::Host, SignalKind::Over, "HW_FAIL")]
+            }
             Fact::ClockStep { by_ms } => on_clock_step(*by_ms, now),
             Fact::Content { channel, has_content, at } => {
                 vec![on_content(*channel, *has_content, *at, now)]
@@ -363,6 +369,29 @@ fn on_clock_step(by_ms: i64, now: UtcMillis) -> Vec<Signal> {
         summary: format!("the wall clock moved by {by_ms} ms"),
         failure: false,
     }]
+}
+
+/// One failure may be the source's; a kind that is benched is a fault of the machine.
+fn on_hardware(
+    job: ConformJob,
+    kind: Accelerator,
+    reason: &str,
+    benched: bool,
+    now: UtcMillis,
+) -> Signal {
+    let body = json!({"kind": kind.as_str(), "reason": reason, "benched": benched});
+    let name = kind.as_str();
+    let then = if benched { "and is not used any more" } else { "so it went on in software" };
+    Signal {
+        rule: "HW_FAIL",
+        subject: Subject::Host,
+        media: Some(job.media),
+        cause: Cause::HwFail,
+        kind: if benched { SignalKind::Hard } else { SignalKind::Soft },
+        evidence: vec![Evidence { kind: "encoder".into(), trust: Trust::System, at: now, body }],
+        summary: format!("{name} failed for media {}, {then}: {reason}", job.media),
+        failure: false,
+    }
 }
 
 fn on_content(channel: ChannelId, has_content: bool, at: UtcMillis, now: UtcMillis) -> Signal {

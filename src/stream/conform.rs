@@ -9,6 +9,7 @@
 //! channels that waited for it, and not tried again for them before [`Conforming::restart`]: no
 //! retry loop hides behind the operator's back.
 
+mod book;
 mod findings;
 mod grid;
 mod hole;
@@ -34,6 +35,7 @@ use self::run::{Means, Progress, Task};
 pub(in crate::stream) use self::sample::Uncopied;
 use super::ahead::{Making, Readiness};
 use super::direct::{Offer, Shelf};
+use super::encoders::Encoders;
 use super::ffmpeg::Effort;
 use super::pool::Pool;
 use super::rendition::{Conforming, RenditionKey};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub findings: PathBuf,
     /// Whether broadcasts may come from this machine itself.
     pub own_machine: bool,
+    /// Which encoders work.
+    pub encoders: Arc<Encoders>,
 }
 
 /// Makes renditions; see the module.
@@ -109,7 +113,7 @@ impl Conformer {
         facts: mpsc::Sender<Fact>,
         settings: Settings,
     ) -> Arc<Self> {
-        let Settings { ffmpeg, still, findings, own_machine } = settings;
+        let Settings { ffmpeg, still, findings, own_machine, encoders } = settings;
         let findings = Arc::new(Findings::new(findings));
         let connections = Connections::default();
         Arc::new_cyclic(|me| Self {
@@ -125,6 +129,7 @@ impl Conformer {
                 findings,
                 connections,
                 own_machine,
+                encoders,
             },
             stop: stop.clone(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),

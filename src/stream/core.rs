@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::channel::{self, Live};
 use super::claims::gives_way;
 use super::conform::Conformer;
+use super::encoders::Encoders;
 use super::lifecycle::Keeping;
 use super::pace::Throttle;
 use super::rendition::{Conforming, Renditions};
@@ -34,6 +35,7 @@ pub(super) struct Parts {
 pub(super) struct Making {
     pub(super) conformer: Arc<Conformer>,
     pub(super) nudge: ahead::Nudge,
+    pub(super) encoders: Arc<Encoders>,
 }
 
 /// What everything in here shares.

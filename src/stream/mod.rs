@@ -14,6 +14,7 @@ pub mod compose;
 pub mod conform;
 mod core;
 pub mod direct;
+pub mod encoders;
 #[cfg(test)]
 mod fake;
 pub mod ffmpeg;
@@ -46,6 +47,7 @@ pub use self::ahead::Preparation;
 use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
 use self::direct::Shelf;
+use self::encoders::Encoders;
 pub use self::hls::{Form, SegmentName};
 pub use self::outputprobe::{OutputProbe, ProbeError};
 pub use self::playlists::{TooFar, Wish};
@@ -54,8 +56,8 @@ pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
-    Channel, ChannelId, Fact, JobBeat, LibraryId, Media, MediaId, Profile, SessionEnd,
-    SessionRecord, Timeline, UtcMillis, ViewerId,
+    AccelerationChoice, Channel, ChannelId, Fact, JobBeat, LibraryId, Media, MediaId, Profile,
+    SessionEnd, SessionRecord, Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub own_machine: bool,
     /// The program `ffmpeg`.
     pub ffmpeg: OsString,
+    /// What decodes and encodes.
+    pub acceleration: AccelerationChoice,
     /// Limits of the process pool.
     pub limits: pool::Limits,
 }
@@ -219,6 +223,14 @@ pub fn start(
     store.watch_others(stop);
     let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), stop);
     let cards = slate::Cards::install(&settings.cache_dir.join("cards"))?;
+    let means = encoders::Means {
+        ffmpeg: settings.ffmpeg.clone(),
+        processes: Arc::<pool::Pool>::clone(&pool),
+        clock: Arc::clone(&clock),
+        file: Some(settings.cache_dir.join("encoders.json")),
+        dev: "/dev".into(),
+    };
+    let encoders = Encoders::start(means, settings.acceleration.clone(), stop, facts.clone());
     let conformer = Conformer::start(
         Arc::clone(&shelf),
         Arc::clone(&store),
@@ -231,6 +243,7 @@ pub fn start(
             still: cards.sound(),
             findings: settings.cache_dir.join("findings"),
             own_machine: settings.own_machine,
+            encoders: Arc::clone(&encoders),
         },
     );
     let means = ahead::Means {
@@ -242,7 +255,7 @@ pub fn start(
         horizon_ms: settings.ahead_ms,
     };
     let nudge = ahead::Nudge::default();
-    let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone() };
+    let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone(), encoders };
     let parts =
         Parts { renditions: shelf, conforming: conformer, processes: pool, making: Some(making) };
     let (tuning, steering) = Core::assemble(settings, clock, stop, facts, parts);
@@ -354,6 +367,11 @@ impl Tuning {
         let channels = ahead::ready(&self.core.plans(), now, &making.conformer);
         let (cache, opened) = making.conformer.usage();
         Preparation { making: making.conformer.making(), channels, cache, opened }
+    }
+
+    /// Which encoders work; `None` where nothing is made.
+    pub fn encoders(&self) -> Option<&Arc<Encoders>> {
+        self.core.making.as_ref().map(|making| &making.encoders)
     }
 
     /// What was counted.

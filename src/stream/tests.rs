@@ -575,6 +575,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             own_machine: true,
+            acceleration: crate::domain::AccelerationChoice::default(),
             cache_dir: folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,

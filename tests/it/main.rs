@@ -23,3 +23,4 @@ mod soak;
 mod strangers;
 mod support;
 mod tidy;
+mod transcoding;

@@ -15,6 +15,7 @@ pub mod profile_view;
 pub mod profiles;
 pub mod sessions;
 pub mod settings;
+pub mod transcoding;
 pub mod watermarks;
 
 use crate::control::ControlError;

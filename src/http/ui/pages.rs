@@ -52,6 +52,7 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("connect", "/connect", "Connect"),
     Page::setting("profiles", "/settings/profiles", "Profiles"),
     Page::setting("watermarks", "/settings/watermarks", "Watermarks"),
+    Page::setting("transcoding", "/settings/transcoding", "Transcoding"),
 ];
 
 const TEMPLATES: &[(&str, &str)] = &[
@@ -61,6 +62,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("channels.html", include_str!("templates/channels.html")),
     ("profiles.html", include_str!("templates/profiles.html")),
     ("watermarks.html", include_str!("templates/watermarks.html")),
+    ("transcoding.html", include_str!("templates/transcoding.html")),
     ("media.html", include_str!("templates/media.html")),
     ("sessions.html", include_str!("templates/sessions.html")),
     ("operator.html", include_str!("templates/operator.html")),

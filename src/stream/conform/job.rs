@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Conformer;
 use super::hole::{next_hole, stated_end};
 use super::run::{self, Extras, Feed, Means, RunEnd, Source, Task};
-use crate::domain::ConformEnd;
-use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Treatment, VideoTreatment};
+use crate::domain::{Accelerator, ConformEnd, Fact};
+use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Hardware, Treatment, VideoTreatment};
 use crate::stream::store::StoreError;
 
 impl Conformer {
@@ -31,6 +31,8 @@ impl Conformer {
             Ok(Err(error)) => return ConformEnd::NotStored { reason: error.to_string() },
         };
         let mut from = task.from_frame;
+        // A device that failed this item is left alone for the rest of it.
+        let mut software = false;
         loop {
             if task.cancel.is_cancelled() {
                 return ConformEnd::Cancelled;
@@ -53,7 +55,9 @@ impl Conformer {
                 () = task.cancel.cancelled() => return ConformEnd::Cancelled,
                 extras = self.extras(task, &treatment) => extras,
             };
-            match run::run(&self.means, task, &treatment, &extras, hole, Feed::File).await {
+            let hardware = self.hardware(task, &treatment).filter(|_| !software);
+            let feed = Feed::File(hardware);
+            match run::run(&self.means, task, &treatment, &extras, hole, feed).await {
                 RunEnd::Over(ConformEnd::Unusable { reason }) if extras.words.is_some() => {
                     tracing::warn!(
                         media.id = %task.media.id,
@@ -65,6 +69,10 @@ impl Conformer {
                     }
                 }
                 RunEnd::Over(end) => return end,
+                RunEnd::HardwareFailed { kind, reason } => {
+                    software = true;
+                    self.report_hardware(task, kind, reason).await;
+                }
                 RunEnd::Misfit { reason } if treatment.video == VideoTreatment::Copy => {
                     tracing::info!(
                         media.id = %task.media.id,
@@ -132,6 +140,33 @@ impl Conformer {
             tracing::warn!(%error, "the gain of media {} is not on disk", task.media.id);
         }
         gain
+    }
+
+    /// The device that encodes, if one does: stills and slates are not worth the way to it.
+    fn hardware(&self, task: &Task, treatment: &Treatment) -> Option<Hardware> {
+        match treatment.video {
+            VideoTreatment::Encode { .. } => self.means.encoders.hardware_for(&task.media),
+            VideoTreatment::Copy | VideoTreatment::Still => None,
+        }
+    }
+
+    /// Tells that a device failed: nothing is retried in secret.
+    async fn report_hardware(&self, task: &Task, kind: Accelerator, reason: String) {
+        let benched = self.means.encoders.failed(kind, &reason);
+        tracing::warn!(
+            media.id = %task.media.id,
+            "media {} goes on in software, because {} failed: {reason}",
+            task.media.id, kind.as_str()
+        );
+        let fact = Fact::HardwareFailed { job: task.job, kind, reason, benched };
+        tokio::select! {
+            sent = self.means.facts.send(fact) => {
+                if sent.is_err() {
+                    tracing::debug!("nobody listens to facts any more");
+                }
+            }
+            () = task.cancel.cancelled() => {}
+        }
     }
 
     /// The file ended: notes its length and judges it.

@@ -103,6 +103,8 @@ impl Conformer {
                 (Cause::SrcEofEarly, "the source ended it".to_owned())
             }
             RunEnd::Misfit { reason } => (Cause::MediaCorrupt, reason),
+            // Broadcasts stay on the processor.
+            RunEnd::HardwareFailed { reason, .. } => (Cause::HwFail, reason),
             RunEnd::Over(ConformEnd::Unusable { reason }) => (Cause::SrcReset, reason),
             RunEnd::Over(ConformEnd::Exited { code, signal }) => {
                 (Cause::SrcReset, format!("ffmpeg ended (code {code:?}, signal {signal:?})"))

@@ -11,17 +11,19 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::book::Book;
 use super::findings::Findings;
 use super::grid::Assembler;
 use super::hole::{Hole, SHORT};
 use super::relay::{Connections, KEEP_MS, Placing};
 use super::rules::Misfit;
-use crate::domain::{ConformEnd, ConformJob, Fact, Media, Profile, Upstream};
+use crate::domain::{Accelerator, ConformEnd, ConformJob, Fact, Media, Profile, Upstream};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
 use crate::stream::direct::Shelf;
-use crate::stream::ffmpeg::{Abilities, Effort, Run, Treatment, VideoTreatment, Words};
+use crate::stream::encoders::Encoders;
+use crate::stream::ffmpeg::{Abilities, Effort, Hardware, Run, Treatment, VideoTreatment, Words};
 use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
 use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
@@ -48,13 +50,15 @@ pub(super) struct Means {
     pub(super) findings: Arc<Findings>,
     pub(super) connections: Connections,
     pub(super) own_machine: bool,
+    pub(super) encoders: Arc<Encoders>,
 }
 
 /// Where a run reads from.
 #[derive(Debug)]
 pub(super) enum Feed<'a> {
-    /// The media's file.
-    File,
+    /// The media's file; the device that encodes it, if one does. Broadcasts stay on the
+    /// processor: they cannot be read again when a device fails.
+    File(Option<Hardware>),
     /// One place of a broadcast; what comes is placed on the clock.
     Broadcast {
         /// Which place.
@@ -131,6 +135,13 @@ pub(super) enum RunEnd {
         /// Why.
         reason: String,
     },
+    /// The device failed before the first picture; the processor may do better.
+    HardwareFailed {
+        /// Which kind of device.
+        kind: Accelerator,
+        /// Why, in our words.
+        reason: String,
+    },
     /// Nothing more is to be tried.
     Over(ConformEnd),
 }
@@ -144,9 +155,9 @@ pub(super) async fn run(
     hole: Hole,
     feed: Feed<'_>,
 ) -> RunEnd {
-    let (upstream, placing) = match feed {
-        Feed::File => (None, None),
-        Feed::Broadcast { upstream, placing } => (Some(upstream), Some(placing)),
+    let (upstream, placing, hardware) = match feed {
+        Feed::File(hardware) => (None, None, hardware),
+        Feed::Broadcast { upstream, placing } => (Some(upstream), Some(placing), None),
     };
     let mut args = Run {
         path: &task.media.path,
@@ -174,7 +185,11 @@ pub(super) async fn run(
         Effort::Live | Effort::Slate => Priority::Live,
         Effort::Background => Priority::Background,
     };
-    let spawn = means.pool.spawn(means.ffmpeg.clone(), args.arguments(), priority);
+    let plain = args.arguments();
+    let moved = hardware.as_ref().and_then(|hardware| hardware.accelerate(&plain));
+    let hardware = hardware.filter(|_| moved.is_some());
+    let book = Book::open(means, task, treatment, hardware.as_ref());
+    let spawn = means.pool.spawn(means.ffmpeg.clone(), moved.unwrap_or(plain), priority);
     let spawned = tokio::select! {
         () = task.cancel.cancelled() => return RunEnd::Over(ConformEnd::Cancelled),
         spawned = spawn => spawned,
@@ -205,20 +220,26 @@ pub(super) async fn run(
         last_tick: None,
         placing,
         span_until_ms: 0,
+        book,
     };
     let pumped = pump(means, task, &mut running, &mut sink).await;
-    match pumped {
+    let book;
+    let end = match pumped {
         Ok(demuxer) => {
             let exit = running.wait().await;
-            report_lines(means, task, &mut running);
-            sink.end(demuxer, exit).await
+            report_lines(means, task, &mut running, &mut sink.book);
+            let end;
+            (end, book) = sink.end(demuxer, exit).await;
+            end
         }
         Err(end) => {
             running.kill();
-            report_lines(means, task, &mut running);
+            report_lines(means, task, &mut running, &mut sink.book);
+            book = sink.book;
             end
         }
-    }
+    };
+    book.close(means, task, end)
 }
 
 /// Reads the pipe to its end; an early end is the error.
@@ -237,7 +258,7 @@ async fn pump(
         tokio::select! {
             () = task.cancel.cancelled() => return Err(RunEnd::Over(ConformEnd::Cancelled)),
             line = running.stderr.recv(), if stderr_open => match line {
-                Some(line) => report_line(means, task, line),
+                Some(line) => report_line(means, task, line, &mut sink.book),
                 None => stderr_open = false,
             },
             count = running.stdout.read_buf(&mut buffer) => match count {
@@ -248,7 +269,7 @@ async fn pump(
                     sink.take(samples).await?;
                     match &sink.placing {
                         Some(placing) => hold_broadcast(means, task, placing).await,
-                        None => hold(means, task, begin_ms).await,
+                        None => hold(means, task, begin_ms, &sink.book).await,
                     }
                 }
                 Err(error) => {
@@ -261,7 +282,7 @@ async fn pump(
 }
 
 /// Waits while a live run is so far ahead that others need the machine more.
-async fn hold(means: &Means, task: &Task, begin_ms: i64) {
+async fn hold(means: &Means, task: &Task, begin_ms: i64, book: &Book) {
     if task.effort != Effort::Live {
         return;
     }
@@ -275,7 +296,7 @@ async fn hold(means: &Means, task: &Task, begin_ms: i64) {
         }
         tokio::select! {
             () = task.cancel.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = tokio::time::sleep(Duration::from_millis(500)) => book.note.held(500),
         }
     }
 }
@@ -295,7 +316,8 @@ async fn hold_broadcast(means: &Means, task: &Task, placing: &Placing) {
     }
 }
 
-fn report_line(means: &Means, task: &Task, line: String) {
+fn report_line(means: &Means, task: &Task, line: String, book: &mut Book) {
+    let Some(line) = book.hear(line) else { return };
     if task.effort == Effort::Slate {
         tracing::warn!("a slate: {line}");
         return;
@@ -306,9 +328,9 @@ fn report_line(means: &Means, task: &Task, line: String) {
     }
 }
 
-fn report_lines(means: &Means, task: &Task, running: &mut Running) {
+fn report_lines(means: &Means, task: &Task, running: &mut Running, book: &mut Book) {
     while let Ok(line) = running.stderr.try_recv() {
-        report_line(means, task, line);
+        report_line(means, task, line, book);
     }
 }
 
@@ -329,6 +351,7 @@ struct Sink<'a> {
     placing: Option<&'a mut Placing>,
     /// When a broadcast begins its next span, so that what was shown can be removed.
     span_until_ms: i64,
+    book: Book,
 }
 
 impl Sink<'_> {
@@ -355,7 +378,12 @@ impl Sink<'_> {
     }
 
     /// The pipe has ended: stores the rest and says what it was.
-    async fn end(mut self, mut demuxer: Demuxer, exit: Exit) -> RunEnd {
+    async fn end(mut self, demuxer: Demuxer, exit: Exit) -> (RunEnd, Book) {
+        let end = self.finish(demuxer, exit).await;
+        (end, self.book)
+    }
+
+    async fn finish(&mut self, mut demuxer: Demuxer, exit: Exit) -> RunEnd {
         let ended_well = exit.code == Some(0);
         let stated = (self.task.media.duration_ms > 0).then_some(self.task.media.duration_ms);
         let so_far = self.last_tick.map(|tick| tick / 90);
@@ -433,6 +461,8 @@ impl Sink<'_> {
                     self.task.progress.next_frame.store(next, Ordering::Relaxed);
                     self.remember_phase();
                     self.came = true;
+                    let frames = u64::try_from(end - first).unwrap_or(0);
+                    self.book.stored(self.means, frames);
                     filled |= self.hole.until.is_some_and(|until| end >= until);
                 }
                 Ok(Appended::Known) => {

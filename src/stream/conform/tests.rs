@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{
-    AudioStream, Channel, FrameRate, Probe, Slot, SlotKind, Timeline, UtcMillis, VideoStream,
+    Accelerator, AudioStream, Channel, FrameRate, Probe, Slot, SlotKind, Timeline, UtcMillis,
+    VideoStream,
 };
 use crate::foundation::clock::Clock;
 use crate::foundation::clock::SystemClock;
@@ -133,6 +134,10 @@ impl Rig {
     }
 
     fn with_budget(budget: u64) -> Self {
+        Self::with(budget, "ffmpeg".into(), Encoders::software_only())
+    }
+
+    fn with(budget: u64, ffmpeg_path: OsString, encoders: Arc<Encoders>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stop = Stop::new();
         let store = Store::open(&folder.path().join("store"), budget).unwrap();
@@ -141,8 +146,13 @@ impl Rig {
         let (sender, facts) = mpsc::channel(1_000);
         let still = folder.path().join("still.png");
         let findings = folder.path().join("findings");
-        let settings =
-            Settings { ffmpeg: "ffmpeg".into(), still: still.clone(), findings, own_machine: true };
+        let settings = Settings {
+            ffmpeg: ffmpeg_path,
+            still: still.clone(),
+            findings,
+            own_machine: true,
+            encoders,
+        };
         let clock: SharedClock = SystemClock::start();
         // These media state another size than their files have, so nothing is read in process.
         let shelf = Shelf::new(Arc::clone(&store), Arc::clone(&clock), &stop);
@@ -495,6 +505,58 @@ fn kill_ffmpeg_reading(path: &str) {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         }
     }
+}
+
+/// A stand-in for ffmpeg on a machine with a broken driver: what is to be encoded by NVENC fails
+/// with ffmpeg's own words, everything else goes to the real one.
+fn broken_driver(folder: &Path) -> OsString {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("ffmpeg");
+    let script = r#"#!/bin/sh
+case " $* " in
+*" h264_nvenc "*) echo '[h264_nvenc @ 0x55] Cannot load libcuda.so.1' >&2; exit 1;;
+esac
+exec ffmpeg "$@"
+"#;
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.into()
+}
+
+#[tokio::test]
+async fn a_broken_device_is_left_alone_and_the_item_goes_on_in_software() {
+    let folder = tempfile::tempdir().unwrap();
+    let encoders = Encoders::with_working(Accelerator::Nvenc);
+    let mut rig = Rig::with(1 << 30, broken_driver(folder.path()), Arc::clone(&encoders));
+    let p = profile(25, 1);
+    let path = clip("device.mkv", "25", "-c:v libx264 -c:a ac3");
+    for id in 1..=4 {
+        let media = Media { id: MediaId(id), ..media(&path) };
+        let media = encoded(media, |video| video.gop_ms = Some(10_000));
+        assert_eq!(rig.conform(&media, &p).await, ConformEnd::Completed);
+        rig.check_numbers(&media, &p, 1.0, 0);
+    }
+    let mut told = Vec::new();
+    while let Ok(fact) = rig.facts.try_recv() {
+        match fact {
+            Fact::HardwareFailed { kind, reason, benched, .. } => {
+                assert_eq!(kind, Accelerator::Nvenc);
+                assert!(reason.contains("NVIDIA driver"), "{reason}");
+                told.push(benched);
+            }
+            Fact::StderrLine { line, .. } => assert!(!line.contains("libcuda"), "{line}"),
+            _ => {}
+        }
+    }
+    assert_eq!(told, [false, false, true], "the fourth item did not try it any more");
+    let standing = encoders.standing();
+    assert_eq!(standing.in_use, Accelerator::Software);
+    let runs = standing.runs.iter().rev().map(|run| (run.encode.as_str(), run.outcome));
+    let runs: Vec<_> = runs.collect();
+    let pair = [("nvenc", Some("fallback")), ("cpu", Some("done"))];
+    assert_eq!(runs[..2], pair);
+    assert_eq!((runs.len(), runs[6]), (7, pair[1]));
+    assert!(standing.runs[0].speed.is_some_and(|speed| speed > 0.0));
 }
 
 #[tokio::test]

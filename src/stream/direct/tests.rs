@@ -136,8 +136,13 @@ impl Rig {
         let still = folder.path().join("still.png");
         let (facts, _nobody) = tokio::sync::mpsc::channel(100);
         let findings = folder.path().join("findings");
-        let settings =
-            conform::Settings { ffmpeg: "ffmpeg".into(), still, findings, own_machine: true };
+        let settings = conform::Settings {
+            ffmpeg: "ffmpeg".into(),
+            still,
+            findings,
+            own_machine: true,
+            encoders: super::super::encoders::Encoders::software_only(),
+        };
         let shelf_too = Arc::clone(&shelf);
         let to_pool = Arc::clone(&pool);
         let conformer = Conformer::start(shelf_too, store, to_pool, clock, &stop, facts, settings);

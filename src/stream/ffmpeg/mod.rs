@@ -6,6 +6,8 @@
 mod abilities;
 mod args;
 mod copying;
+pub mod encoders;
+mod hardware;
 mod picture;
 mod sound;
 mod treatment;
@@ -14,6 +16,7 @@ mod upstream;
 pub use abilities::Abilities;
 pub use args::{Effort, ORIGIN_TICKS, Run, Words};
 pub use copying::{Copying, Obstacle, Verdict, copying};
+pub use hardware::{Hardware, TEST_FRAMES};
 pub use sound::{gain, loudness, measuring};
 pub use treatment::{
     AudioTreatment, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,

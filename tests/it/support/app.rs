@@ -125,7 +125,7 @@ impl App {
     }
 
     /// Where the server keeps everything.
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 

@@ -74,6 +74,7 @@ impl Station {
         cards.conform(&rig.conformer, &rig.shelf.store, &profile()).await.unwrap();
         let settings = Settings {
             own_machine: true,
+            acceleration: crate::domain::AccelerationChoice::default(),
             cache_dir: rig._folder.path().to_owned(),
             cache_bytes: 0,
             lead_ms: 7_000,
