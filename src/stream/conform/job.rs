@@ -12,13 +12,12 @@ use crate::stream::store::StoreError;
 impl Conformer {
     /// Fills the holes of a rendition, one run after the other.
     pub(super) async fn work(&self, task: &Task) -> ConformEnd {
-        if task.media.is_live() {
-            return self.relay(task).await;
-        }
         let Means { store, .. } = &self.means;
         match tokio::fs::metadata(&task.media.path).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return ConformEnd::Missing;
+                if !task.media.is_live() {
+                    return ConformEnd::Missing;
+                }
             }
             // Anything else ffmpeg will say better.
             Ok(_) | Err(_) => {}
@@ -30,6 +29,9 @@ impl Conformer {
             Ok(Err(StoreError::MadeElsewhere)) | Err(_) => return ConformEnd::Cancelled,
             Ok(Err(error)) => return ConformEnd::NotStored { reason: error.to_string() },
         };
+        if task.media.is_live() {
+            return self.relay(task).await;
+        }
         let mut from = task.from_frame;
         // A device that failed this item is left alone for the rest of it.
         let mut software = false;
