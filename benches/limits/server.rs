@@ -118,6 +118,33 @@ impl Server {
         self.line_up(Duration::from_secs(120)).await
     }
 
+    /// Scans for a new file and makes a channel that plays nothing else; gives its number.
+    pub async fn channel_of(&self, file: &str, profile: &str) -> String {
+        let libraries = self.get("/api/libraries").await;
+        let library = libraries.as_array().unwrap()[0]["id"].clone();
+        self.post(&format!("/api/libraries/local/{library}/scan"), &json!({})).await;
+        let began = Instant::now();
+        let media = loop {
+            let media = self.get("/api/media").await;
+            let items = media["items"].as_array().or(media.as_array()).cloned().unwrap_or_default();
+            let is_it = |item: &&Value| item["url"].as_str().is_some_and(|p| p.ends_with(file));
+            if let Some(item) = items.iter().find(is_it) {
+                break item["id"].clone();
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{file} is not found: {media}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let selector = json!({"type": "manual", "media": [media]});
+        let collection = json!({"name": file, "selector": selector});
+        let collection = self.post("/api/collections", &collection).await["id"].clone();
+        let item =
+            json!({"collection": collection, "order": "chronological", "mode": {"type": "flood"}});
+        let rules = json!({"seed": 1, "items": [item]});
+        let channel = json!({"name": file, "profile": profile, "rules": rules});
+        let made = self.post("/api/channels", &channel).await;
+        made["number"].as_str().expect("the number of the channel").to_owned()
+    }
+
     /// Waits until nothing has been prepared for a while.
     pub async fn prepared(&self) {
         let mut quiet_since = Instant::now();

@@ -138,14 +138,18 @@ async fn cold() -> Vec<Row> {
         let (mut bytes, mut pictures) = (Vec::new(), Vec::new());
         for nth in 0..usize::try_from(setting("BENCH_COLD", 5)).unwrap() {
             let folder = tempfile::tempdir_in(root()).unwrap();
-            let data = folder.path().join("data");
+            let (data, media) = (folder.path().join("data"), folder.path().join("media"));
             fs::create_dir(&data).unwrap();
+            fs::create_dir(&media).unwrap();
+            fs::copy(library.join("Clip 1.mp4"), media.join("Clip 1.mp4")).unwrap();
             let settings = [("STREAMING__AHEAD_MINUTES", "0")];
-            let server = Server::start(&data, &[&library], &settings).await;
-            let numbers = server.channels(2, PROFILE).await;
-            // The slates.
+            let server = Server::start(&data, &[&media], &settings).await;
+            server.channels(2, PROFILE).await;
+            // The slates, and what is on air, which is prepared whoever watches.
             server.prepared().await;
-            let number = numbers.last().unwrap();
+            fs::copy(library.join("Clip 2.mp4"), media.join("Clip 2.mp4")).unwrap();
+            // The new channel is tuned before anybody has had time to prepare what it plays.
+            let number = &server.channel_of("Clip 2.mp4", PROFILE).await;
             let (first_byte, picture) = until_moving(&server.host, number, nth).await;
             bytes.push(ms(first_byte));
             pictures.push(ms(picture));
