@@ -239,6 +239,21 @@ async fn a_slow_viewer_is_skipped_once_and_then_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_burst_is_as_long_as_it_is_set() {
+    for lead_ms in [1_000, 6_000, 8_000, 15_000] {
+        let rig = Rig::with(|settings| settings.lead_ms = lead_ms);
+        let _first = rig.join();
+        rig.sleep(3_000).await;
+        let mut viewer = rig.join();
+        let burst = rig.read_for(&mut viewer, 50).await;
+        let report = check(&burst, rig.now() * 90);
+        assert!(report.is_clean(), "{lead_ms}: {:?}", report.faults);
+        let ahead = report.pictures.last().unwrap().dts / 90 - rig.now();
+        assert!((lead_ms - 200..=lead_ms + 100).contains(&ahead), "{ahead} ms of {lead_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stuck_viewer_changes_neither_the_bytes_nor_the_time_of_others() {
     let alone = watched(&Rig::prepared()).await;
     let rig = Rig::prepared();

@@ -154,7 +154,13 @@ async fn a_required_token_opens_streams_and_nothing_else() {
         let request = Who::Stranger.dress(empty.ask(Method::GET, &path), "");
         async move { request.send().await.unwrap().status().as_u16() }
     };
-    for path in ["/iptv/channels.m3u", "/iptv/xmltv.xml", "/iptv/channel/9.ts", "/auto/v9"] {
+    for path in [
+        "/iptv/channels.m3u",
+        "/iptv/xmltv.xml",
+        "/iptv/channel/9.ts",
+        "/auto/v9",
+        "/iptv/stream/9",
+    ] {
         assert_eq!(status(path.to_owned()).await, 401, "{path}");
         assert_ne!(status(format!("{path}?access_token={token}")).await, 401, "{path}");
     }
