@@ -77,7 +77,7 @@ pub struct Settings {
     pub viewers_per_channel: usize,
     /// Streams a user may watch at a time; 0 for any number.
     pub viewers_per_user: usize,
-    /// How viewers are paced at first; see [`Tuning::pace_viewers`].
+    /// How viewers are paced at first; see [`Steering::pace_viewers`].
     pub throttle: pace::Throttle,
     /// A viewer that takes nothing for this long is shown out, in milliseconds.
     pub idle_ms: i64,

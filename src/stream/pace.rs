@@ -13,7 +13,7 @@
 //!   exist yet is not sent.
 //!
 //! The target bit rate bounds catching up and nothing else. It never bounds the stream itself: a
-//! viewer may always take [`LEAST_FACTOR`] times what the stream carries, or it would starve.
+//! viewer may always take [`LEAST_PERCENT`] percent of what the stream carries, or it would starve.
 
 pub use crate::domain::PaceMode as Mode;
 use crate::domain::{StreamBuffers, Throttler};
