@@ -18,7 +18,7 @@ pub struct Config {
     pub cache_directory: Option<PathBuf>,
     /// Gigabytes (10⁹ bytes) the renditions may take.
     pub cache_gb: u32,
-    /// Minutes that media is prepared before it is on air; 0 prepares only what is watched.
+    /// Minutes that media is prepared before it is on air; 0 prepares only what is on air.
     pub ahead_minutes: u32,
     /// How much a client's connection is given at once.
     pub buffers: StreamBuffers,
