@@ -154,7 +154,7 @@ test("the guide shows what is on now and is walked through with arrow keys", asy
   const known = await get(server.base, "/ui/guide?minutes=5");
   assert.equal(known.channels.length, channels.length);
   for (const channel of known.channels) assert.ok(channel.programmes.length > 0, `${channel.name} has programmes`);
-  await until("a current programme in every row", 10_000, async () => (await page.locator(".cell.on").count()) === channels.length);
+  await until("a current programme in every row", 30_000, async () => (await page.locator(".cell.on").count()) === channels.length);
   const shown = (await page.locator(".cell.on b").first().innerText()).trim();
   const titles = known.channels[0].programmes.map((programme) => programme.title);
   assert.ok(titles.includes(shown), `${shown} is one of ${titles}`);
@@ -170,9 +170,9 @@ test("the guide shows what is on now and is walked through with arrow keys", asy
   await page.keyboard.press("ArrowUp");
   assert.equal((await focused()).row, "0");
   for (let i = 0; i < 40; i += 1) await page.keyboard.press("ArrowRight");
-  await until("a cell with the focus far to the right", 5_000, async () => (await focused()).start > right.start);
+  await until("a cell with the focus far to the right", 30_000, async () => (await focused()).start > right.start);
   await page.keyboard.press("Home");
-  await until("the focus back on now", 5_000, () => page.evaluate(() => document.activeElement.classList.contains("on")));
+  await until("the focus back on now", 30_000, () => page.evaluate(() => document.activeElement.classList.contains("on")));
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/player\/2$/);
@@ -201,7 +201,7 @@ test("a guide of a thousand channels opens at once and is walked through", async
   assert.ok(cells < 2000, `${cells} programmes were drawn, though few can be seen`);
   await page.locator('.cell[tabindex="0"]').focus();
   for (let i = 0; i < 60; i += 1) await page.keyboard.press("ArrowDown");
-  await until("row 60", 10_000, () => page.evaluate(() => document.activeElement.dataset.row === "60"));
+  await until("row 60", 30_000, () => page.evaluate(() => document.activeElement.dataset.row === "60"));
   assert.ok(await page.evaluate(() => {
     const cell = document.activeElement.getBoundingClientRect();
     const grid = document.querySelector(".grid").getBoundingClientRect();
@@ -412,7 +412,7 @@ test("a library is added, its scan is shown, and what cannot be played says why"
     await keepPicture(page, "media-corrupt");
     await page.selectOption('[name="state"]', "");
     await page.fill('[name="search"]', "ferry");
-    await until("only what matches", 5_000, async () => /Night Ferry/.test(await page.locator("#media").innerText()) && !/Slow Light/.test(await page.locator("#media").innerText()));
+    await until("only what matches", 30_000, async () => /Night Ferry/.test(await page.locator("#media").innerText()) && !/Slow Light/.test(await page.locator("#media").innerText()));
     await page.fill('[name="search"]', "zzz nothing");
     await page.getByText("Nothing matches").waitFor();
     await card.getByRole("button", { name: "Remove Test films" }).click();
@@ -438,7 +438,7 @@ test("the operator's page tells an incident from trigger to verdict", async () =
     await page.locator("#detail", { hasText: incident.meaning }).waitFor();
     const file = await get(server.base, `/api/agent/incidents/${incident.id}`);
     if (file.records.length) {
-      await until("its records", 5_000, async () => (await page.locator("#detail .step").count()) >= file.records.length);
+      await until("its records", 30_000, async () => (await page.locator("#detail .step").count()) >= file.records.length);
       await page.locator("#detail .step details summary").last().click();
       assert.match(await page.locator("#detail pre").last().innerText(), /"hash"/);
     }
@@ -479,7 +479,7 @@ test("the colour of a verdict says how it went, and a broken chain is said aloud
     await page.locator(".chain .badge.bad").waitFor();
     await page.getByText("edited at record 4").waitFor();
     const kinds = async () => page.locator("#detail .step").evaluateAll((steps) => steps.map((step) => [...step.classList].at(-1)));
-    await until("seven steps", 5_000, async () => (await kinds()).length === 7);
+    await until("seven steps", 30_000, async () => (await kinds()).length === 7);
     assert.deepEqual(await kinds(), ["info", "info", "bad", "info", "good", "good", "bad"]);
     assert.match(await page.locator("#detail .step.bad .checks .no").first().innerText(), /channel cooldown\s+9 s of 30 s/);
     await accessible(page, `an incident with a verdict (${scheme})`);
