@@ -114,7 +114,12 @@ fn fifty_fast_zaps_need_one_tuner_and_leave_nothing_behind() {
             // Every third player opens before it closes, and some never close at all.
             let (overlapping, closed) = if n % 3 == 0 { (before, None) } else { (None, before) };
             drop(closed);
+            // A busy machine sees the closing of the last one later than the opening of the next.
+            let began = std::time::Instant::now();
             let mut wire = Wire::open(&app, &path, "zapper").await;
+            while wire.status == 503 && began.elapsed() < Duration::from_secs(10) {
+                wire = Wire::open(&app, &path, "zapper").await;
+            }
             assert_eq!(wire.status, 200, "zap {n} to {path}");
             if n % 10 == 0 {
                 wire.read_on(PACKET).await;
