@@ -93,6 +93,12 @@ for (const path of PAGES) {
       assert.equal(await page.locator("h1").count(), 1);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= size.width, `the page is ${wide} px wide on ${size.width}`);
+      const cut = await page.locator(".menu a").evaluateAll((links) => links.filter((link) => {
+        const { left, right } = link.getBoundingClientRect();
+        const word = link.querySelector("span");
+        return left < 0 || right > innerWidth || word.scrollWidth > word.clientWidth + 1;
+      }).map((link) => link.textContent));
+      assert.deepEqual(cut, [], "every entry of the menu is there whole");
       await keepPicture(page, `${path.slice(1).replaceAll("/", "-")}-${name}`);
       await accessible(page, `${path} (${name})`);
       calm(page);
