@@ -10,10 +10,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-/// Whether a viewer who began to play with the first picture would still see it move.
+/// How long after its clock reference a picture is decoded, in seconds: the reference is sent that
+/// much early, so that a picture is whole when its time comes.
+const DECODED_AFTER: f64 = 0.5;
+
+/// Whether a viewer who sets a clock by the first reference would still see the picture move.
 ///
-/// A channel may send nothing for seconds when what it has ahead shrinks, as long as what was sent
-/// lasts; so it is the clock of the stream that counts.
+/// That is how a receiver is meant to work (the system target decoder of ISO/IEC 13818-1): it begins
+/// with nothing in hand. A channel may send nothing for seconds when what it has ahead shrinks, as
+/// long as what was sent lasts; so it is the clock of the stream that counts.
 #[derive(Debug, Default)]
 pub struct Playing {
     /// Bytes of a packet that is not whole yet.
@@ -53,12 +58,12 @@ impl Playing {
         self.clock = unwrap_near(pcr / 300, first.max(self.clock));
     }
 
-    /// How long what came lasts, in seconds; negative when it is over.
+    /// How long what came lasts, in seconds; negative when a picture is due that is not here.
     pub fn left(&self) -> f64 {
-        let Some((first, at)) = self.began else { return 0.0 };
+        let Some((first, at)) = self.began else { return DECODED_AFTER };
         #[expect(clippy::cast_precision_loss, reason = "seconds")]
         let got = (self.clock - first) as f64 / 90_000.0;
-        got - at.elapsed().as_secs_f64()
+        got + DECODED_AFTER - at.elapsed().as_secs_f64()
     }
 
     /// Whether it has just begun to stand still.
