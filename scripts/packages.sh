@@ -31,6 +31,8 @@ run | test) ;;
 esac
 
 need cc "gcc libc6-dev"
+# The allocator is built by its own makefile.
+need make make
 need ffmpeg ffmpeg
 need ffprobe ffmpeg
 need setpriv util-linux
