@@ -49,11 +49,13 @@ eval:
 	@scripts/packages.sh run
 	$(CARGO) run --release --locked -- eval
 
+# Ends with six real players that play for PLAY_SECONDS; PLAYERS=vlc,mpegts chooses some.
+PLAY_SECONDS ?= 600
 clients:
-	@scripts/packages.sh test
+	@scripts/packages.sh clients
 	$(CARGO) test --locked --test it -- clients:: hls::behind --nocapture
 	$(CARGO) build --locked
-	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && HLS_SECONDS=600 node --test hls_play.mjs
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && PLAY_SECONDS=$(PLAY_SECONDS) node --test players.mjs
 
 MINUTES ?= 30
 CHANNELS ?= 20

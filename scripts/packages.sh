@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the system packages that are missing: `scripts/packages.sh run` or `… test`.
+# Installs the system packages that are missing: `scripts/packages.sh run`, `… test` or `… clients`.
 #
 # What is there already is not touched, so a second call costs a few milliseconds. As root on
 # Debian or Ubuntu it installs; for anyone else it says what to install and stops.
@@ -23,9 +23,9 @@ need_font() {
 
 purpose=${1:-run}
 case "$purpose" in
-run | test) ;;
+run | test | clients) ;;
 *)
-    echo "usage: scripts/packages.sh run|test" >&2
+    echo "usage: scripts/packages.sh run|test|clients" >&2
     exit 2
     ;;
 esac
@@ -37,7 +37,7 @@ need ffmpeg ffmpeg
 need ffprobe ffmpeg
 need setpriv util-linux
 need_font
-if [ "$purpose" = test ]; then
+if [ "$purpose" != run ]; then
     need ip iproute2
     need unshare util-linux
     need tv_validate_file xmltv-util
@@ -49,6 +49,9 @@ if [ "$purpose" = test ]; then
     need chromium chromium
     need node nodejs
     need npm npm
+fi
+if [ "$purpose" = clients ]; then
+    need vlc "vlc-bin vlc-plugin-base"
 fi
 
 missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
