@@ -274,6 +274,7 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
     let streaming = &config.streaming;
     stream::Settings {
         cache_dir: streaming.cache_directory.clone().unwrap_or_else(|| data_dir.join("cache")),
+        shown_dir: data_dir.join("shown"),
         cache_bytes: u64::from(streaming.cache_gb) * 1_000_000_000,
         lead_ms: i64::from(streaming.lead_seconds) * 1000,
         linger_ms: i64::from(streaming.linger_seconds) * 1000,

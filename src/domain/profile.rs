@@ -232,8 +232,13 @@ impl Profile {
 
     /// Whether a running stream can go over from this profile to `other`: only the looks differ.
     pub fn flows_into(&self, other: &Self) -> bool {
-        let grid = |profile: &Self| (profile.width, profile.height, profile.rate);
-        grid(self) == grid(other)
+        self.grid() == other.grid()
+    }
+
+    /// What a running stream cannot change, as a text that is the same for the same grid.
+    pub fn grid(&self) -> String {
+        let Self { width, height, rate: FrameRate { num, den }, .. } = self;
+        format!("{width}x{height} {num}/{den}")
     }
 
     /// Frames between a key frame's decoding and its showing: 200 ms, at least five frames.

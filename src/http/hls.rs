@@ -8,8 +8,6 @@
 //! Asking is free: HEAD and OPTIONS start nothing, and neither does a copy that is still good.
 
 use std::hash::Hasher;
-use std::ops::Range;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Has};
@@ -20,23 +18,20 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::time::Instant;
 
 use crate::domain::{Channel, ChannelNumber};
 use crate::stream::fnv::Fnv;
-use crate::stream::{Form, SegmentError, SegmentName, TooFar, Wish};
+use crate::stream::{Form, PlaylistError, SegmentError, SegmentName, Wish};
 
 use super::auth::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::Path;
 use super::live::{TS, cannot_join, numbered};
+use super::range::Asked;
 use super::state::{State, Watcher};
 
 /// The media type of a playlist.
 pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
-/// How long a playlist request waits for the first segment, and how often it looks.
-const LIST_WITHIN: Duration = Duration::from_secs(5);
-const LIST_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a cache may keep an answer.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -231,17 +226,24 @@ async fn live(
     asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let wish = wish(query)?;
-    let mut playlist = listed(state, channel, watcher, form).await?;
-    if let Some(wish) = wish {
-        let reached = state.control.tuning().reached(channel.id, wish).await;
-        reached.map_err(|TooFar { newest }| {
-            let msg = format!("segment {} is too far ahead to be waited for", wish.segment);
-            let fix = format!("ask for {newest} at most, or without _HLS_msn");
-            bad_wish(msg, &fix)
-        })?;
-        playlist = listed(state, channel, watcher, form).await?;
+    let tuning = state.control.tuning();
+    match tuning.playlist(channel.id, watcher.via("hls"), form, wish).await {
+        Ok(playlist) => Ok(listing(&place.fill(&playlist), asked)),
+        Err(error) => Err(no_playlist(channel, error)),
     }
-    Ok(listing(&place.fill(&playlist), asked))
+}
+
+fn no_playlist(channel: &Channel, error: PlaylistError) -> ApiError {
+    let what = format!("channel {}", channel.number);
+    match error {
+        PlaylistError::Join(error) => cannot_join(channel, error),
+        PlaylistError::NotYet => ApiError::unavailable(&what, "its first segment is not made yet"),
+        PlaylistError::Late => ApiError::unavailable(&what, "what was waited for is not made yet"),
+        PlaylistError::TooFar { newest } => {
+            let msg = format!("only segments up to {newest} may be waited for");
+            bad_wish(msg, &format!("ask for {newest} at most, or without _HLS_msn"))
+        }
+    }
 }
 
 /// Answers with a playlist, or says that the client's copy is good.
@@ -286,28 +288,6 @@ fn bad_wish(msg: String, fix: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "value_error", &["query", "_HLS_msn"], msg, fix)
 }
 
-/// The playlist, waiting a little for the first segment: players give up on an empty one.
-async fn listed(
-    state: &State,
-    channel: &Channel,
-    watcher: &Watcher,
-    form: Form,
-) -> Result<String, ApiError> {
-    let give_up = Instant::now() + LIST_WITHIN;
-    loop {
-        let playlist = state.control.tuning().playlist(channel.id, watcher.via("hls"), form);
-        let playlist = playlist.map_err(|error| cannot_join(channel, error))?;
-        if playlist.contains("#EXTINF") {
-            return Ok(playlist);
-        }
-        if Instant::now() >= give_up {
-            let what = format!("channel {}", channel.number);
-            return Err(ApiError::unavailable(&what, "its first segment is not made yet"));
-        }
-        tokio::time::sleep(LIST_AGAIN).await;
-    }
-}
-
 async fn segment(
     state: &State,
     channel: &Channel,
@@ -337,49 +317,21 @@ fn part(mut headers: HeaderMap, bytes: Bytes, asked: &HeaderMap, tag: &str) -> R
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let of_this = text(asked, IF_RANGE).is_none_or(|known| known == tag);
     let range = text(asked, RANGE).filter(|_| of_this);
-    match range.map_or(Asked::All, |range| Asked::of(range, bytes.len())) {
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    match range.map_or(Asked::All, |range| Asked::of(range, length)) {
         Asked::All => (headers, bytes).into_response(),
         Asked::Part(range) => {
-            let place = format!("bytes {}-{}/{}", range.start, range.end - 1, bytes.len());
+            let place = format!("bytes {}-{}/{length}", range.start, range.end - 1);
             put(&mut headers, CONTENT_RANGE, &place);
-            (StatusCode::PARTIAL_CONTENT, headers, bytes.slice(range)).into_response()
+            // It lies within the length, which is one of memory.
+            let within = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
+            let piece = bytes.slice(within(range.start)..within(range.end));
+            (StatusCode::PARTIAL_CONTENT, headers, piece).into_response()
         }
         Asked::Beyond => {
-            put(&mut headers, CONTENT_RANGE, &format!("bytes */{}", bytes.len()));
+            put(&mut headers, CONTENT_RANGE, &format!("bytes */{length}"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(NEVER));
             (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
-        }
-    }
-}
-
-/// What a `Range` asks for.
-#[derive(Debug, PartialEq, Eq)]
-enum Asked {
-    /// Everything, also when the header says nothing that is understood.
-    All,
-    /// These bytes; not empty.
-    Part(Range<usize>),
-    /// Bytes that there are not.
-    Beyond,
-}
-
-impl Asked {
-    /// Reads `range` over `length` bytes; several ranges at once are not understood.
-    fn of(range: &str, length: usize) -> Self {
-        let Some((first, last)) = range.strip_prefix("bytes=").and_then(|r| r.split_once('-'))
-        else {
-            return Self::All;
-        };
-        match (first.parse::<usize>(), last.parse::<usize>()) {
-            (Ok(first), _) if first >= length => Self::Beyond,
-            (Ok(first), Ok(last)) if last < first => Self::All,
-            (Ok(first), Ok(last)) => Self::Part(first..length.min(last.saturating_add(1))),
-            (Ok(first), Err(_)) if last.is_empty() => Self::Part(first..length),
-            (Err(_), Ok(0)) if first.is_empty() => Self::Beyond,
-            (Err(_), Ok(last)) if first.is_empty() => {
-                Self::Part(length.saturating_sub(last)..length)
-            }
-            (Ok(_) | Err(_), Ok(_) | Err(_)) => Self::All,
         }
     }
 }
@@ -506,26 +458,6 @@ mod tests {
         assert_eq!(read("_HLS_msn=7&_HLS_part=2"), Ok(Some(Wish { segment: 7, part: Some(2) })));
         for bad in ["_HLS_part=2", "_HLS_msn=x", "_HLS_msn=7&_HLS_part=-1"] {
             assert_eq!(read(bad), Err(()), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_range_is_read_as_far_as_it_makes_sense() {
-        let cases = [
-            ("bytes=0-", Asked::Part(0..100)),
-            ("bytes=10-19", Asked::Part(10..20)),
-            ("bytes=90-1000", Asked::Part(90..100)),
-            ("bytes=-10", Asked::Part(90..100)),
-            ("bytes=-1000", Asked::Part(0..100)),
-            ("bytes=100-", Asked::Beyond),
-            ("bytes=-0", Asked::Beyond),
-            ("bytes=5-4", Asked::All),
-            ("bytes=0-1,5-6", Asked::All),
-            ("bytes=-", Asked::All),
-            ("seconds=1-2", Asked::All),
-        ];
-        for (range, expected) in cases {
-            assert_eq!(Asked::of(range, 100), expected, "{range}");
         }
     }
 

@@ -22,6 +22,7 @@ pub use self::choose::{Job, Line, next_job, next_uses, now_and_next};
 pub use self::progress::{ChannelReadiness, Making, Preparation, Readiness, readiness};
 use super::OnAir;
 use super::conform::Conformer;
+use super::decided::REMEMBER_MS;
 use super::direct::{Offer, Shelf};
 use super::slate::Cards;
 use super::store::Store;
@@ -245,8 +246,9 @@ impl Ahead {
     }
 
     fn tell_uses(&self, plans: &Plans) {
-        let now = UtcMillis(self.means.clock.now_ms());
-        let uses = next_uses(now, USES_MS, &lines(plans));
+        // What was shown lately is still listed by HLS.
+        let since = UtcMillis(self.means.clock.now_ms() - REMEMBER_MS);
+        let uses = next_uses(since, USES_MS + REMEMBER_MS, &lines(plans));
         self.means.shelf.keep(&uses);
         self.means.store.publish_uses(uses);
     }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use super::compose::{self, Composer, Hole, Next, Shows, UnitPlan};
 use super::core::Core;
+use super::decided::{REMEMBER_MS, Row};
 use super::hls::{self, TARGET_SECONDS};
 use super::lifecycle::{self, Situation, Step, Upcoming};
 use super::rendition::{
@@ -29,8 +30,10 @@ use crate::domain::{
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
 
-/// How long decided units are remembered after they were shown, in milliseconds.
-const REMEMBER_MS: i64 = 90_000;
+/// A longer gap than this behind what was decided is left open, in milliseconds.
+const BRIDGED_MS: i64 = 60_000;
+/// How many units back a unit's composing looks: sound reaches back less than a second.
+const LOOKED_AT: usize = 24;
 /// How far ahead of the edge media is asked for on a miss: what starting a conform takes.
 const ASK_AHEAD_MS: i64 = 500;
 /// A reader of playlists that asks for none for this long has left.
@@ -55,10 +58,8 @@ pub(super) struct Live {
     pub(super) wake: Notify,
     /// Set to end the task.
     pub(super) closing: AtomicBool,
-    /// First segment ever listed: a playlist never reaches back before it.
-    pub(super) hls_floor: AtomicI64,
-    /// Counts what was decided, for those who wait for more of it.
-    pub(super) told: watch::Sender<u64>,
+    /// What HLS lists: outlives this, and comes a moment after [`Self::recent`].
+    pub(super) row: Arc<Row>,
     clock: SharedClock,
     stop: Stop,
     since_ms: i64,
@@ -71,6 +72,7 @@ impl Live {
     /// A channel that begins with what is on air now. Memory only.
     pub(super) fn begin(
         on_air: Arc<OnAir>,
+        row: Arc<Row>,
         renditions: &dyn Renditions,
         clock: SharedClock,
         viewers: usize,
@@ -87,45 +89,75 @@ impl Live {
             ring: Ring::default(),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
-            hls_floor: AtomicI64::new(i64::MIN),
-            told: watch::channel(0).0,
+            row,
             clock,
             stop,
             since_ms: now_ms,
             recent: Mutex::default(),
         };
+        live.take_up(now_ms);
         live.start_at(renditions, now_ms);
         Arc::new(live)
     }
 
-    /// Puts the edge at the beginning of the unit that is on air at `now_ms`.
-    fn start_at(&self, renditions: &dyn Renditions, now_ms: i64) {
+    /// Takes up what was decided before this began, up to what is on air at `now_ms`.
+    fn take_up(&self, now_ms: i64) {
         let now = self.profile.rate.frame_at_or_before(now_ms * 90);
-        self.leap(composing(&self.on_air.load(), renditions, &[], |c| c.unit_start(now)));
+        if self.row.end_tick().is_some_and(|end| end < (now_ms - BRIDGED_MS) * 90) {
+            self.row.begin_anew();
+        }
+        let known = self.row.units().into_iter().filter(|unit| unit.end <= now);
+        self.lock_recent().extend(known);
     }
 
-    /// Puts the edge elsewhere; what was decided before does not go on there.
+    /// Puts the edge at the beginning of the unit that is on air at `now_ms`.
+    ///
+    /// What is missed on the way is decided all the same: HLS lists it.
+    fn start_at(&self, renditions: &dyn Renditions, now_ms: i64) {
+        let now = self.profile.rate.frame_at_or_before(now_ms * 90);
+        if let Some(unit) = self.row.unit_at(now) {
+            return self.leap(unit.first);
+        }
+        let recent = self.recent();
+        let tail = &recent[recent.len().saturating_sub(LOOKED_AT)..];
+        let ended = tail.last().filter(|last| now_ms - self.ms_of(last.end) <= BRIDGED_MS);
+        let from = ended.map(|last| last.end).filter(|end| *end <= now);
+        let on_air = self.on_air.load();
+        let (bridge, edge) = composing(&on_air, renditions, tail, |c| match from {
+            Some(from) => hls::bridge(c, from, now),
+            None => (Vec::new(), c.unit_start(now)),
+        });
+        bridge.into_iter().for_each(|unit| self.decide(unit));
+        self.leap(edge);
+    }
+
+    /// Puts the edge elsewhere.
     fn leap(&self, edge: i64) {
-        self.lock_recent().clear();
         self.edge.store(edge, Ordering::Relaxed);
     }
 
-    /// Decides what was shown in the `ms` before the task began, for the segments of HLS.
-    pub(super) fn remember_back(&self, renditions: &dyn Renditions, ms: i64) {
-        let on_air = self.on_air.load();
+    /// Takes a unit for decided.
+    fn decide(&self, unit: Arc<UnitPlan>) {
+        let forget = self.now_ms() - REMEMBER_MS;
         let mut recent = self.lock_recent();
-        let to = recent.front().map_or(self.edge.load(Ordering::Relaxed), |unit| unit.first);
-        let from = self.profile.frame_at_or_after(UtcMillis(self.now_ms() - ms));
-        if from >= to {
-            return;
+        while recent.front().is_some_and(|unit| self.ms_of(unit.end) < forget) {
+            recent.pop_front();
         }
-        let past = composing(&on_air, renditions, &[], |c| hls::compose(c, from, to));
-        // The store may have changed since the edge was chosen; then the past does not fit.
-        if past.last().is_some_and(|unit| unit.end == to) {
-            for unit in past.into_iter().rev() {
-                recent.push_front(unit);
-            }
-        }
+        recent.push_back(Arc::clone(&unit));
+        drop(recent);
+        self.row.add(unit);
+    }
+
+    /// Decides what was shown in the `ms` before the channel began, for the segments of HLS.
+    pub(super) fn look_back(&self, renditions: &dyn Renditions, ms: i64) {
+        let since = (self.now_ms() - ms) * 90;
+        self.row.look_back(since, |begins| {
+            let first = self.lock_recent().front().map(|unit| unit.first);
+            let to = begins.or(first).unwrap_or_else(|| self.edge.load(Ordering::Relaxed));
+            let from = self.profile.rate.frame_at_or_after(since);
+            let on_air = self.on_air.load();
+            composing(&on_air, renditions, &[], |c| hls::compose(c, from, to))
+        });
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -145,11 +177,6 @@ impl Live {
     /// When what is composed ends.
     pub(super) fn edge_ms(&self) -> i64 {
         self.ms_of(self.edge.load(Ordering::Relaxed))
-    }
-
-    /// The same in ticks.
-    pub(super) fn edge_tick(&self) -> i64 {
-        self.profile.tick_of(self.edge.load(Ordering::Relaxed))
     }
 
     /// The units decided on, in order and without gap.
@@ -177,6 +204,11 @@ impl Live {
             ring_bytes: self.ring.bytes(),
             job: None,
         }
+    }
+
+    /// Whether the task has ended, so that nothing comes any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ring.is_closed()
     }
 
     /// Asks the task to end.
@@ -340,10 +372,27 @@ impl Task {
         }
     }
 
-    /// What comes at the edge.
+    /// What comes at the edge: as it was decided before this task began, if it was.
     fn look(&self) -> Next {
         let edge = self.live.edge.load(Ordering::Relaxed);
-        self.composing(|composer| composer.next(edge))
+        match self.live.row.unit_from(edge) {
+            Some(unit) => self.again(&unit),
+            None => self.composing(|composer| composer.next(edge)),
+        }
+    }
+
+    /// A unit that was decided before, if it can still be read.
+    fn again(&self, unit: &UnitPlan) -> Next {
+        let stored = self.core.renditions.stored(&unit.clip.key);
+        if stored.is_some_and(|index| index.gops.contains(&unit.clip.gop)) {
+            return Next::Ready(unit.clone());
+        }
+        let media = match unit.shows {
+            Shows::Media(media) | Shows::Standby(media) => media,
+            Shows::NoProgramming => SLATE_NO_PROGRAMMING,
+        };
+        let frame = unit.first - unit.clip.base;
+        Next::Missing(Hole { media, frame, until: unit.end, goes_on: true })
     }
 
     /// Media whose disk does not answer is missing for now.
@@ -373,10 +422,9 @@ impl Task {
     }
 
     fn composing<T>(&self, work: impl FnOnce(&Composer<'_>) -> T) -> T {
-        // The sound of a unit reaches back less than a second.
         let recent: Vec<_> = {
             let recent = self.live.lock_recent();
-            recent.iter().skip(recent.len().saturating_sub(24)).cloned().collect()
+            recent.iter().skip(recent.len().saturating_sub(LOOKED_AT)).cloned().collect()
         };
         composing(&self.live.on_air.load(), &*self.core.renditions, &recent, work)
     }
@@ -457,15 +505,8 @@ impl Task {
             counts.slate_units.fetch_add(1, Ordering::Relaxed);
         }
         live.ring.push(unit, live.profile.tick_of(plan.first), std::mem::take(&mut self.jump));
-        let forget = live.now_ms() - REMEMBER_MS;
-        let mut recent = live.lock_recent();
-        while recent.front().is_some_and(|unit| live.ms_of(unit.end) < forget) {
-            recent.pop_front();
-        }
-        live.edge.store(plan.end, Ordering::Relaxed);
-        recent.push_back(plan);
-        drop(recent);
-        live.told.send_modify(|count| *count += 1);
+        live.leap(plan.end);
+        live.decide(plan);
     }
 
     /// Asks for media that is on air and not in the store, if somebody watches.

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::rendition::{
     Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, SLATE_NO_PROGRAMMING, SLATE_STANDBY,
@@ -31,7 +32,7 @@ pub const HOLD_FRAMES: i64 = 3;
 pub const TAIL_HOLD_MS: i64 = 600;
 
 /// What a unit shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Shows {
     /// The media that is on air.
     Media(MediaId),
@@ -42,7 +43,7 @@ pub enum Shows {
 }
 
 /// Pictures of one GOP at a place in time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Clip {
     /// Which rendition.
     pub key: RenditionKey,
@@ -60,7 +61,7 @@ impl Clip {
 }
 
 /// Audio frames in a row from one GOP, or silence.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AudioRun {
     /// Position of the first on the grid of 1920 ticks.
     pub grid: i64,
@@ -71,7 +72,7 @@ pub struct AudioRun {
 }
 
 /// A unit decided on: enough to make its bytes again, whatever happens to timeline and store.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnitPlan {
     /// Its first frame, since the epoch.
     pub first: i64,

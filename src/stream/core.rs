@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::channel::{self, Live};
 use super::claims::gives_way;
 use super::conform::Conformer;
+use super::decided::Decisions;
 use super::encoders::Encoders;
 use super::lifecycle::Keeping;
 use super::pace::Throttle;
@@ -51,6 +52,8 @@ pub(super) struct Core {
     pub(super) processes: Arc<dyn Processes>,
     pub(super) making: Option<Making>,
     pub(super) channels: Mutex<HashMap<ChannelId, Entry>>,
+    /// What HLS lists of every channel, also of those that do not run.
+    pub(super) decisions: Decisions,
     pub(super) counts: Arc<Counts>,
     pub(super) next_viewer: AtomicI64,
     /// Sessions that ended and are not written down yet.
@@ -71,7 +74,7 @@ pub(super) struct Entry {
 }
 
 impl Core {
-    /// The core over its parts; [`super::start`] makes the real ones.
+    /// The core over its parts; [`super::start`] makes the real ones. Blocks on the disk.
     pub(super) fn assemble(
         settings: Settings,
         clock: SharedClock,
@@ -82,7 +85,9 @@ impl Core {
         let Parts { renditions, conforming, processes, making } = parts;
         let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
         let throttle = Arc::new(ArcSwap::from_pointee(settings.throttle));
+        let decisions = Decisions::open(&settings.shown_dir, Arc::clone(&clock), stop);
         let core = Arc::new(Self {
+            decisions,
             throttle,
             journal: Arc::default(),
             settings,
@@ -130,8 +135,10 @@ impl Core {
         let live = match &entry.live {
             Some(live) => Arc::clone(live),
             None => {
+                self.decisions.sweep();
                 let live = Live::begin(
                     Arc::clone(&entry.on_air),
+                    self.decisions.row(channel, &entry.on_air.profile),
                     &*self.renditions,
                     Arc::clone(&self.clock),
                     self.settings.viewers_per_channel,
@@ -167,6 +174,8 @@ impl Core {
             entry.live = None;
         }
         live.ring.close();
+        // Who waits for more of it learns that there is none.
+        live.row.tell();
         live.sessions.end_readers(live.why_over(), self.clock.now_ms());
         true
     }

@@ -22,7 +22,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::master::{Variant, master};
-use self::part::Part;
+use self::part::{Newest, Part};
 use super::compose::{Composer, Shows, UnitPlan};
 use super::fnv::Fnv;
 use crate::domain::{Profile, UtcMillis};
@@ -92,7 +92,7 @@ impl SegmentName {
 fn print(profile: &Profile, units: &[Arc<UnitPlan>], frames: Option<&Range<i64>>) -> u64 {
     let mut print = Fnv::default();
     MUX.hash(&mut print);
-    profile.shape().hash(&mut print);
+    profile.grid().hash(&mut print);
     frames.hash(&mut print);
     units.hash(&mut print);
     print.finish()
@@ -142,15 +142,11 @@ pub fn window(n: i64) -> Range<i64> {
     n * SEGMENT..(n + 1) * SEGMENT
 }
 
-/// The units of segment `n` among `units` (in order, without gap), or `None` when they do not hold
-/// all of it.
+/// The units of segment `n` among `units` (in order), or `None` when they do not hold all of it.
 pub fn segment(profile: &Profile, units: &[Arc<UnitPlan>], n: i64) -> Option<Vec<Arc<UnitPlan>>> {
-    let window = window(n);
-    let begins = |unit: &UnitPlan| profile.tick_of(unit.first);
-    let before = units.first().is_some_and(|unit| begins(unit) <= window.start);
-    let after = units.last().is_some_and(|unit| profile.tick_of(unit.end) >= window.end);
-    let units = units.iter().filter(|unit| window.contains(&begins(unit)));
-    (before && after).then(|| units.cloned().collect())
+    let begun = part::begun(profile, units, n)?;
+    let ends = begun.last().is_some_and(|last| profile.tick_of(last.end) >= window(n).end);
+    ends.then_some(begun)
 }
 
 /// The units that show `from..to` (absolute frames) if nothing is waited for; fewer when there is
@@ -166,18 +162,42 @@ pub fn compose(composer: &Composer<'_>, from: i64, to: i64) -> Vec<Arc<UnitPlan>
     units
 }
 
+/// The units from `from`, where one begins, up to the one that shows `to` if nothing is waited
+/// for, and where that one begins. Without a slate there may be fewer.
+pub fn bridge(composer: &Composer<'_>, from: i64, to: i64) -> (Vec<Arc<UnitPlan>>, i64) {
+    let mut units = Vec::new();
+    let mut at = from;
+    loop {
+        match composer.next_or_slate(at) {
+            Some(unit) if unit.end <= to => {
+                at = unit.end;
+                units.push(Arc::new(unit));
+            }
+            Some(_) => return (units, at),
+            None => return (units, composer.unit_start(to)),
+        }
+    }
+}
+
 /// The numbers of the segments to list, given what was shown lately.
 ///
 /// Reaches back from the newest whole segment as far as `units` do, at most [`LISTED`] segments,
 /// not before `floor`, and not into a time when the slate stood in for media: who tunes to a
-/// channel that is just getting ready should not begin with that.
-pub fn listed(profile: &Profile, units: &[Arc<UnitPlan>], floor: i64) -> Range<i64> {
+/// channel that is just getting ready should not begin with that. Who has read all before `next`
+/// gets what follows, whatever it is.
+pub fn listed(
+    profile: &Profile,
+    units: &[Arc<UnitPlan>],
+    floor: i64,
+    next: Option<i64>,
+) -> Range<i64> {
     let Some(last) = units.last() else { return 0..0 };
     let end = segment_of(profile.tick_of(last.end));
     let mut first = end;
     while first > floor && end - first < LISTED {
         let Some(segment) = segment(profile, units, first - 1) else { break };
-        if stands_in(&segment) && end - first >= LISTED_AT_LEAST {
+        let follows = next.is_some_and(|next| first > next);
+        if stands_in(&segment) && end - first >= LISTED_AT_LEAST && !follows {
             break;
         }
         first -= 1;
@@ -204,8 +224,9 @@ pub fn playlist(
             line(&mut text, format_args!("#EXT-X-START:TIME-OFFSET=-{START_SECONDS}"));
         }
         Form::LowLatency => {
-            // The end of the playlist is ahead of the clock by the lead and up to a group more.
-            let hold = Seconds((lead_ms.max(0) + 3_000) * 90);
+            // The end of the playlist is ahead of the clock by the lead, less a part and up to a
+            // group more; the standard wants three parts at least.
+            let hold = Seconds((lead_ms + 2_000).max(4_000) * 90);
             let longest = Seconds(part::longest(profile));
             line(
                 &mut text,
@@ -216,30 +237,36 @@ pub fn playlist(
             );
         }
     }
-    let end = listed.end;
-    for n in listed {
+    let newest = (form == Form::LowLatency).then(|| part::newest(profile, units)).flatten();
+    for n in listed.clone() {
         let Some(units) = segment(profile, units, n) else { break };
         let (Some(first), Some(last)) = (units.first(), units.last()) else { break };
+        if newest.as_ref().is_some_and(|newest| newest.n == n) {
+            break;
+        }
         let name = SegmentName::of(n, profile, &units);
         let (begin, stop) = (profile.tick_of(first.first), profile.tick_of(last.end));
-        let at = UtcMillis(begin.div_euclid(90));
-        line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{at}"));
-        if form == Form::LowLatency && window(n).end > window(end).start - PARTS_BACK {
+        date(&mut text, begin);
+        if form == Form::LowLatency && window(n).end > window(listed.end).start - PARTS_BACK {
             list_parts(&mut text, n, profile, &units, &part::parts(profile, &units, true));
         }
         line(&mut text, format_args!("#EXTINF:{},\n{name}.ts", Seconds(stop - begin)));
     }
-    if form == Form::LowLatency
-        && let Some(begun) = part::begun(profile, units, end)
-    {
-        let parts = part::parts(profile, &begun, false);
-        if let Some(first) = parts.first() {
-            let at = UtcMillis(profile.tick_of(first.frames.start).div_euclid(90));
-            line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{at}"));
+    if let Some(Newest { n, begun, listed, hinted }) = &newest {
+        if let Some(first) = listed.first() {
+            date(&mut text, profile.tick_of(first.frames.start));
         }
-        list_parts(&mut text, end, profile, &begun, &parts);
+        list_parts(&mut text, *n, profile, begun, listed);
+        let name = part::name(*n, profile, begun, hinted);
+        line(&mut text, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}.ts\""));
     }
     text
+}
+
+/// Says when what follows is shown.
+fn date(text: &mut String, tick: i64) {
+    let at = UtcMillis(tick.div_euclid(90));
+    line(text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{at}"));
 }
 
 fn list_parts(
@@ -288,7 +315,7 @@ mod tests {
     fn a_playlist_names_whole_segments_up_to_the_edge() {
         let units = units(&[(2, 50, 20)], START - 40_000, START + 7_000);
         let profile = profile();
-        let listed = listed(&profile, &units, i64::MIN);
+        let listed = listed(&profile, &units, i64::MIN, None);
         let now = START / SEGMENT_MS;
         assert_eq!(listed, now - 7..now + 1);
         let last_two = listed.end - 2..listed.end;
@@ -337,13 +364,13 @@ mod tests {
     fn a_playlist_never_reaches_back_before_its_floor() {
         let units = units(&[(2, 50, 20)], START - 40_000, START + 7_000);
         let floor = START / SEGMENT_MS - 2;
-        assert_eq!(listed(&profile(), &units, floor), floor..floor + 3);
+        assert_eq!(listed(&profile(), &units, floor, None), floor..floor + 3);
     }
 
     #[test]
     fn a_cold_channel_lists_two_segments_of_slate() {
         let units = units(&[], START - 40_000, START + 1_000);
-        assert_eq!(listed(&profile(), &units, i64::MIN).count(), 2);
+        assert_eq!(listed(&profile(), &units, i64::MIN, None).count(), 2);
     }
 
     proptest! {
@@ -369,7 +396,7 @@ mod tests {
         let early = units(&[(2, 50, 20)], START - 40_000, START + 2_500);
         let late = units(&[(2, 50, 20)], START - 40_000, START + 9_000);
         let text = |units: &[Arc<UnitPlan>]| {
-            let listed = listed(&profile, units, i64::MIN);
+            let listed = listed(&profile, units, i64::MIN, None);
             playlist(&profile, units, listed, Form::LowLatency, 7_000)
         };
         let parts = |text: &str| -> Vec<String> {
@@ -377,7 +404,7 @@ mod tests {
             lines.map(str::to_owned).collect()
         };
         let (early, late) = (text(&early), text(&late));
-        assert!(early.contains("PART-HOLD-BACK=10.00000\n#EXT-X-PART-INF:PART-TARGET=1.00001\n"));
+        assert!(early.contains("PART-HOLD-BACK=9.00000\n#EXT-X-PART-INF:PART-TARGET=1.00001\n"));
         assert!(early.contains("#EXT-X-PART:DURATION=1.00000,URI=\""));
         let (early, late) = (parts(&early), parts(&late));
         // Nothing whole comes after these.

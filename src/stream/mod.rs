@@ -13,6 +13,7 @@ pub mod claims;
 pub mod compose;
 pub mod conform;
 mod core;
+mod decided;
 pub mod direct;
 pub mod encoders;
 #[cfg(test)]
@@ -50,7 +51,7 @@ use self::direct::Shelf;
 use self::encoders::Encoders;
 pub use self::hls::{Form, SegmentName};
 pub use self::outputprobe::{OutputProbe, ProbeError};
-pub use self::playlists::{TooFar, Wish};
+pub use self::playlists::{PlaylistError, Wish};
 pub use self::segments::Segment;
 pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
@@ -67,7 +68,9 @@ use crate::foundation::stop::Stop;
 pub struct Settings {
     /// Where renditions are kept.
     pub cache_dir: PathBuf,
-    /// How many bytes of them.
+    /// Where it is written down what was shown lately; no other server's.
+    pub shown_dir: PathBuf,
+    /// How many bytes of renditions.
     pub cache_bytes: u64,
     /// How much a joiner gets at once, in milliseconds.
     pub lead_ms: i64,
@@ -290,26 +293,22 @@ impl Tuning {
         Ok(Viewer::new(live, session, counts, throttle, core.keeping.lead_ms))
     }
 
-    /// Writes the HLS playlist of this moment. Its reader counts as a viewer for three target
-    /// durations. Never waits.
+    /// Writes the HLS playlist of this moment, or of when it holds `wish`. Its reader counts as a
+    /// viewer for three target durations.
+    ///
+    /// Waits at most five seconds for the first segment, and three target durations for `wish`.
     ///
     /// # Errors
-    /// When the channel is not on air or full, or the server stops.
-    pub fn playlist(
+    /// When the channel is not on air or full, or the server stops; when there is nothing to list
+    /// in time, or the wish is further ahead than the next segment but one.
+    pub async fn playlist(
         &self,
         channel: ChannelId,
         who: ViewerInfo,
         form: Form,
-    ) -> Result<String, JoinError> {
-        self.core.playlist(channel, who, form)
-    }
-
-    /// Waits until the playlist of a running channel holds `wish`, at most three target durations.
-    ///
-    /// # Errors
-    /// When that is further ahead than the next segment but one.
-    pub async fn reached(&self, channel: ChannelId, wish: Wish) -> Result<(), TooFar> {
-        self.core.reached(channel, wish).await
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
+        self.core.playlist(channel, who, form, wish).await
     }
 
     /// Writes the multivariant playlist, which names the one of `form`; `None` when the channel is

@@ -1,7 +1,6 @@
 //! Gives playlists of what is on air, and waits for what their readers ask for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -24,63 +23,101 @@ pub struct Wish {
     pub part: Option<u32>,
 }
 
-/// A wish for something that will not be there for long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the newest segment that may be waited for is {newest}")]
-pub struct TooFar {
-    /// What may be asked for.
-    pub newest: i64,
+/// Why a playlist cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaylistError {
+    /// Its reader cannot be let in.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// There is nothing to list yet.
+    #[error("the first segment is not made yet")]
+    NotYet,
+    /// What is wished for will not be there for long.
+    #[error("the newest segment that may be waited for is {newest}")]
+    TooFar {
+        /// What may be asked for.
+        newest: i64,
+    },
+    /// What is wished for did not come within three target durations.
+    #[error("what was waited for is not made yet")]
+    Late,
 }
 
+/// How long a reader waits for the first segment.
+const FIRST_WITHIN: Duration = Duration::from_secs(5);
+/// How long a reader may wait for what it wishes: the standard's bound.
+const WISH_WITHIN: Duration = Duration::from_secs(3 * hls::TARGET_SECONDS.unsigned_abs());
+/// How far back a channel looks when it begins: what is listed, and the segment that is not whole.
+const LOOK_BACK_MS: i64 = 10 * hls::SEGMENT_MS;
+
 impl Core {
-    /// The playlist of this moment; its reader counts as a viewer.
-    pub(super) fn playlist(
+    /// The playlist of this moment, or of when it holds `wish`; its reader counts as a viewer.
+    ///
+    /// Players give up on a playlist without segments, so the first one is waited for.
+    pub(super) async fn playlist(
         self: &Arc<Self>,
         channel: ChannelId,
         who: ViewerInfo,
         form: Form,
-    ) -> Result<String, JoinError> {
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
         let who = ViewerInfo { via: VIA_HLS, ..who };
         let known = self.live(channel).filter(|live| live.sessions.seen_again(&who, live.now_ms()));
         let live = match known {
             Some(live) => live,
             None => self.enter(channel, who)?.0,
         };
-        // A window before now and the segment that is not whole.
-        live.remember_back(&*self.renditions, 10 * hls::SEGMENT_MS);
-        let units = live.recent();
-        let floor = live.hls_floor.load(Ordering::Relaxed);
-        let listed = hls::listed(&live.profile, &units, floor);
-        live.hls_floor.fetch_max(listed.start, Ordering::Relaxed);
-        Ok(hls::playlist(&live.profile, &units, listed, form, self.keeping.lead_ms))
-    }
-
-    /// Waits until the playlist of a running channel holds `wish`, at most three target durations.
-    ///
-    /// With too many who wait already, the answer is what there is now.
-    pub(super) async fn reached(&self, channel: ChannelId, wish: Wish) -> Result<(), TooFar> {
-        let Some(live) = self.live(channel) else { return Ok(()) };
+        live.look_back(&*self.renditions, LOOK_BACK_MS);
+        let text = self.once(&live, FIRST_WITHIN, || self.list(&live, form)).await;
+        let text = text.ok_or(PlaylistError::NotYet)?;
+        let Some(wish) = wish else { return Ok(text) };
         let newest = whole(&live) + 1;
         if wish.segment > newest {
-            return Err(TooFar { newest });
+            return Err(PlaylistError::TooFar { newest });
         }
-        let Ok(_permit) = self.waiters.try_acquire() else { return Ok(()) };
-        let mut told = live.told.subscribe();
-        let waiting = async {
-            while !holds(&live, wish) && !self.stop.is_requested() {
-                // It is never dropped while the channel is held here.
-                if told.changed().await.is_err() {
-                    return;
+        // With too many who wait already, the answer is what there is now.
+        let Ok(_permit) = self.waiters.try_acquire() else { return Ok(text) };
+        let grown = || holds(&live, form, wish).then(|| self.list(&live, form)).flatten();
+        self.once(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+    }
+
+    /// Looks at every change of what `live` shows until `look` finds something; `None` after
+    /// `longest`, or when the channel has ended.
+    async fn once<T>(
+        &self,
+        live: &Live,
+        longest: Duration,
+        look: impl Fn() -> Option<T>,
+    ) -> Option<T> {
+        let mut told = live.row.told();
+        let looking = async {
+            loop {
+                if let Some(found) = look() {
+                    return Some(found);
+                }
+                // The row is held here, so it is never dropped; an ended channel adds nothing.
+                if live.has_ended() || told.changed().await.is_err() {
+                    return None;
                 }
             }
         };
-        let longest = Duration::from_secs(3 * hls::TARGET_SECONDS.unsigned_abs());
         tokio::select! {
-            // reason: who has waited that long is told what there is.
-            ended = timeout(longest, waiting) => drop(ended),
-            () = self.stop.requested() => {}
+            // reason: who has waited that long is told so.
+            found = timeout(longest, looking) => found.ok().flatten(),
+            () = self.stop.requested() => None,
         }
-        Ok(())
+    }
+
+    /// The playlist of what is decided; `None` without a segment.
+    fn list(&self, live: &Live, form: Form) -> Option<String> {
+        let (units, listed) = live.row.listable(&live.profile)?;
+        let noted = listed.clone();
+        let text = hls::playlist(&live.profile, &units, listed, form, self.keeping.lead_ms);
+        if !text.contains("#EXTINF") {
+            return None;
+        }
+        live.row.note_listed(noted);
+        Some(text)
     }
 
     /// What players choose a stream by; starts nothing.
@@ -90,7 +127,7 @@ impl Core {
             let entry = channels.get(&channel)?;
             (Arc::clone(&entry.on_air), entry.live.clone())
         };
-        let mut units = live.map_or_else(Vec::new, |live| live.recent());
+        let mut units = live.map_or_else(Vec::new, |live| live.row.units());
         if units.is_empty() {
             let frame = |ms: i64| on_air.profile.rate.frame_at_or_before(ms * 90);
             let now_ms = self.clock.now_ms();
@@ -127,15 +164,18 @@ impl Core {
 
 /// The number of the first segment that is not whole yet.
 fn whole(live: &Live) -> i64 {
-    hls::segment_of(live.edge_tick())
+    live.row.end_tick().map_or(i64::MIN, hls::segment_of)
 }
 
-fn holds(live: &Live, wish: Wish) -> bool {
-    let next = whole(live);
-    if wish.segment < next {
-        return true;
+/// Whether a playlist of `form` lists what is wished for.
+fn holds(live: &Live, form: Form, wish: Wish) -> bool {
+    if form == Form::Plain {
+        return wish.segment < whole(live);
     }
-    let Some(number) = wish.part.filter(|_| wish.segment == next) else { return false };
-    let begun = part::begun(&live.profile, &live.recent(), next).unwrap_or_default();
-    part::parts(&live.profile, &begun, false).iter().any(|part| part.number >= number)
+    let newest = part::newest(&live.profile, &live.row.units());
+    // A part after the last one of a segment is the first one of the next.
+    newest.is_some_and(|newest| {
+        let part = wish.part.unwrap_or(u32::MAX);
+        (wish.segment, part) < (newest.n, newest.hinted.number)
+    })
 }

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{ChannelId, JobBeat, Media, MediaId, Profile};
 
@@ -19,7 +20,7 @@ pub const SLATE_STANDBY: MediaId = MediaId(-1);
 pub const SLATE_NO_PROGRAMMING: MediaId = MediaId(-2);
 
 /// Which rendition: a file in one state, on one profile.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RenditionKey {
     /// The media item, or one of the slates.
     pub media: MediaId,
@@ -30,7 +31,7 @@ pub struct RenditionKey {
 }
 
 /// One closed group of pictures in the index: where it lies and what it covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GopEntry {
     /// First frame shown, counted from the start of the media.
     pub first_frame: i64,

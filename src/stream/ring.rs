@@ -249,6 +249,11 @@ impl Ring {
         self.lock().bytes
     }
 
+    /// Whether nothing comes any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Ends all viewers once they have read what is visible.
     pub(super) fn close(&self) {
         let mut inner = self.lock();

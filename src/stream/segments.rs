@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::channel::{DiskReader, Live, composing};
+use super::channel::{DiskReader, composing};
 use super::compose::{self, Reader, UnitPlan};
 use super::core::Core;
 use super::hls::{SegmentName, part};
@@ -32,7 +32,7 @@ impl Core {
         name: SegmentName,
     ) -> Result<Segment, SegmentError> {
         self.counts.segments.fetch_add(1, Ordering::Relaxed);
-        let (on_air, live) = self.window(channel, name.n)?;
+        let (on_air, units) = self.window(channel, name.n)?;
         let key = (channel, name);
         if let Some(segment) = self.lock_segments().find(&key) {
             return Ok(segment);
@@ -42,7 +42,7 @@ impl Core {
         if let Some(segment) = self.lock_segments().find(&key) {
             return Ok(segment);
         }
-        let found = self.find(&on_air, live.as_deref(), name.n, name.part);
+        let found = self.find(&on_air, &units, name.n, name.part);
         let Found { name: now, units, frames } = found.ok_or(SegmentError::NotReady)?;
         if now != name {
             return Err(SegmentError::Renamed(now));
@@ -82,31 +82,30 @@ impl Core {
         channel: ChannelId,
         n: i64,
     ) -> Result<SegmentName, SegmentError> {
-        let (on_air, live) = self.window(channel, n)?;
-        let found = self.find(&on_air, live.as_deref(), n, None).ok_or(SegmentError::NotReady)?;
+        let (on_air, units) = self.window(channel, n)?;
+        let found = self.find(&on_air, &units, n, None).ok_or(SegmentError::NotReady)?;
         Ok(found.name)
     }
 
-    /// Segment `n`, or a part of it, as it is now.
+    /// Segment `n`, or a part of it, as it was `decided`, else as it is now.
     fn find(
         &self,
         on_air: &OnAir,
-        live: Option<&Live>,
+        decided: &[Arc<UnitPlan>],
         n: i64,
         number: Option<u32>,
     ) -> Option<Found> {
         let profile = &on_air.profile;
         let Some(number) = number else {
-            let units = self.units_of(on_air, live, n)?;
+            let units = self.units_of(on_air, decided, n)?;
             let name = SegmentName::of(n, profile, &units);
             return Some(Found { name, units, frames: i64::MIN..i64::MAX });
         };
-        let recent = live.map_or_else(Vec::new, Live::recent);
         // A part may be had before its segment is whole.
-        let whole = hls::segment(profile, &recent, n).is_some();
-        let (begun, whole) = match part::begun(profile, &recent, n) {
+        let whole = hls::segment(profile, decided, n).is_some();
+        let (begun, whole) = match part::begun(profile, decided, n) {
             Some(begun) => (begun, whole),
-            None => (self.units_of(on_air, live, n)?, true),
+            None => (self.units_of(on_air, decided, n)?, true),
         };
         let parts = part::parts(profile, &begun, whole);
         let part = parts.into_iter().find(|part| part.number == number)?;
@@ -114,36 +113,42 @@ impl Core {
         Some(Found { name, units: part::touched(&begun, &part), frames: part.frames })
     }
 
-    /// What is on air, if segment `n` can be had: from ten minutes ago up to the edge.
+    /// What is on air and what was decided, if segment `n` can be had: from ten minutes ago up to
+    /// the edge.
     fn window(
         &self,
         channel: ChannelId,
         n: i64,
-    ) -> Result<(Arc<OnAir>, Option<Arc<Live>>), SegmentError> {
+    ) -> Result<(Arc<OnAir>, Vec<Arc<UnitPlan>>), SegmentError> {
         const PAST_MS: i64 = 600_000;
-        let (on_air, live) = {
+        let on_air = {
             let channels = self.lock();
             let entry = channels.get(&channel).ok_or(SegmentError::NotOnAir)?;
-            (Arc::clone(&entry.on_air), entry.live.clone())
+            Arc::clone(&entry.on_air)
         };
+        let row = self.decisions.row(channel, &on_air.profile);
         let now_ms = self.clock.now_ms();
         // Another server's playlist may list what a running channel here would have composed.
         let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
-        let edge_ms = live.as_ref().map_or(would_be, |live| live.edge_ms().max(would_be));
+        let edge_ms = row.end_tick().map_or(would_be, |end| would_be.max(end.div_euclid(90)));
         let first = hls::segment_of((now_ms - PAST_MS) * 90);
         // The last one may have parts only.
         let last = hls::segment_of(edge_ms * 90);
         if (first..=last).contains(&n) {
-            Ok((on_air, live))
+            Ok((on_air, row.units()))
         } else {
             Err(SegmentError::Outside { first, last })
         }
     }
 
     /// What segment `n` shows: as it was decided, else as timeline and store have it.
-    fn units_of(&self, on_air: &OnAir, live: Option<&Live>, n: i64) -> Option<Vec<Arc<UnitPlan>>> {
-        let recent = live.map_or_else(Vec::new, Live::recent);
-        if let Some(units) = hls::segment(&on_air.profile, &recent, n) {
+    fn units_of(
+        &self,
+        on_air: &OnAir,
+        decided: &[Arc<UnitPlan>],
+        n: i64,
+    ) -> Option<Vec<Arc<UnitPlan>>> {
+        if let Some(units) = hls::segment(&on_air.profile, decided, n) {
             return Some(units);
         }
         let rate = on_air.profile.rate;

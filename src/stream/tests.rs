@@ -1,5 +1,7 @@
 //! Channels running on a paused clock, over a store in memory.
 
+mod listing;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -64,12 +66,12 @@ async fn a_segment_has_the_bytes_of_the_stream() {
     rig.store.remove(MediaId(2));
     let mut viewer = rig.join();
     let mut stream = rig.read_for(&mut viewer, 7_000).await;
-    let mut listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
+    let mut listed = numbers(&rig.listed(Form::Plain).await);
     assert_eq!(listed.len(), 7, "back to where there was more slate than two segments");
     // What was missing has come, but the segments are what was shown.
     rig.store.put(MediaId(2), &rig.profile, &Layout::even(5, 50));
     stream.extend(rig.read_for(&mut viewer, 20_000).await);
-    let later = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
+    let later = numbers(&rig.listed(Form::Plain).await);
     listed.extend(later.into_iter().filter(|n| n > &listed[6]).collect::<Vec<_>>());
     stream.extend(rig.read_for(&mut viewer, 4_000).await);
     let mut found = 0;
@@ -92,7 +94,7 @@ async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
     let other = Rig::prepared();
     let _viewer = rig.join();
     rig.sleep(20_000).await;
-    let listed = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
+    let listed = numbers(&rig.listed(Form::Plain).await);
     assert_eq!(listed.len(), 8);
     for n in listed {
         let name = rig.tuning.segment_name(CHANNEL, n);
@@ -106,10 +108,9 @@ async fn a_segment_is_the_same_on_a_server_that_shows_nothing() {
 async fn the_parts_of_a_segment_in_a_row_are_the_segment() {
     let rig = Rig::prepared();
     let other = Rig::prepared();
-    let listed = || rig.tuning.playlist(CHANNEL, who("hls"), Form::LowLatency).unwrap();
-    listed();
+    rig.listed(Form::LowLatency).await;
     rig.sleep(21_000).await;
-    let text = listed();
+    let text = rig.listed(Form::LowLatency).await;
     let mut compared = 0;
     let mut parts: Vec<SegmentName> = Vec::new();
     for line in text.lines() {
@@ -134,31 +135,31 @@ async fn the_parts_of_a_segment_in_a_row_are_the_segment() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_segment_gets_it_as_soon_as_it_is_there() {
     let rig = Rig::prepared();
-    let listed = |form| rig.tuning.playlist(CHANNEL, who("hls"), form).unwrap();
-    listed(Form::Plain);
+    rig.listed(Form::Plain).await;
     rig.sleep(10_000).await;
     for _ in 0..5 {
-        let last = *numbers(&listed(Form::Plain)).last().unwrap();
+        let last = *numbers(&rig.listed(Form::Plain).await).last().unwrap();
         let asked = rig.now();
         let wish = Wish { segment: last + 1, part: None };
-        rig.tuning.reached(CHANNEL, wish).await.unwrap();
-        assert_eq!(numbers(&listed(Form::Plain)).last(), Some(&(last + 1)));
+        let text = rig.wish(Form::Plain, wish).await.unwrap();
+        assert_eq!(numbers(&text).last(), Some(&(last + 1)));
         assert!((1..=6_100).contains(&(rig.now() - asked)), "{} ms", rig.now() - asked);
         let part = Wish { segment: last + 2, part: Some(0) };
-        rig.tuning.reached(CHANNEL, part).await.unwrap();
-        assert!(listed(Form::LowLatency).contains(&format!("URI=\"{}.0-", last + 2)));
+        let text = rig.wish(Form::LowLatency, part).await.unwrap();
+        assert!(text.contains(&format!("#EXT-X-PART:DURATION=1.00000,URI=\"{}.0-", last + 2)));
         let far = Wish { segment: last + 9, part: None };
-        assert!(matches!(rig.tuning.reached(CHANNEL, far).await, Err(TooFar { .. })));
+        let far = rig.wish(Form::Plain, far).await;
+        assert!(matches!(far, Err(PlaylistError::TooFar { .. })), "{far:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_playlist_goes_on_and_never_back() {
     let rig = Rig::prepared();
-    let mut last = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
+    let mut last = numbers(&rig.listed(Form::Plain).await);
     for _ in 0..30 {
         rig.sleep(1_700).await;
-        let next = numbers(&rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain).unwrap());
+        let next = numbers(&rig.listed(Form::Plain).await);
         assert!(next[0] >= last[0] && next.last() >= last.last());
         assert!(next.windows(2).all(|pair| pair[1] == pair[0] + 1));
         let edge_ms = (next.last().unwrap() + 1) * hls::SEGMENT_MS;
@@ -567,7 +568,8 @@ struct Rig {
     facts: mpsc::Receiver<Fact>,
     clock: SharedClock,
     stop: Stop,
-    _folder: tempfile::TempDir,
+    settings: Settings,
+    folder: tempfile::TempDir,
 }
 
 impl Rig {
@@ -583,15 +585,13 @@ impl Rig {
         for id in 1..4 {
             store.put(MediaId(id), &profile, &Layout::even(5, 50));
         }
-        let conforming = Arc::new(FakeConforming::default());
         let clock: SharedClock = Arc::new(PausedClock { base: tokio::time::Instant::now() });
-        let stop = Stop::new();
-        let (sender, facts) = mpsc::channel(64);
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             own_machine: true,
             acceleration: crate::domain::AccelerationChoice::default(),
             cache_dir: folder.path().to_owned(),
+            shown_dir: folder.path().join("shown"),
             cache_bytes: 0,
             lead_ms: 7_000,
             linger_ms: 30_000,
@@ -604,27 +604,49 @@ impl Rig {
             limits: pool::Limits::default(),
         };
         change(&mut settings);
+        let rig = Self::over(profile, store, clock, settings, folder);
+        let slots = [(Some(1), 0, 10_000), (Some(2), 0, 10_000), (Some(3), 0, 10_000)].repeat(20);
+        rig.steering.publish(on_air(&rig.profile, START - 100_000, &slots));
+        rig
+    }
+
+    /// A server with nothing on air yet.
+    fn over(
+        profile: Profile,
+        store: Arc<FakeStore>,
+        clock: SharedClock,
+        settings: Settings,
+        folder: tempfile::TempDir,
+    ) -> Self {
+        let conforming = Arc::new(FakeConforming::default());
+        let stop = Stop::new();
+        let (sender, facts) = mpsc::channel(64);
         let parts = Parts {
             renditions: Arc::clone(&store) as Arc<dyn Renditions>,
             conforming: Arc::clone(&conforming) as Arc<dyn Conforming>,
             processes: Arc::new(Programs),
             making: None,
         };
-        let (tuning, steering) = Core::assemble(settings, Arc::clone(&clock), &stop, sender, parts);
-        let rig = Self {
-            profile,
-            store,
-            conforming,
-            tuning,
-            steering,
-            facts,
-            clock,
-            stop,
-            _folder: folder,
-        };
-        let slots = [(Some(1), 0, 10_000), (Some(2), 0, 10_000), (Some(3), 0, 10_000)].repeat(20);
-        rig.steering.publish(on_air(&rig.profile, START - 100_000, &slots));
-        rig
+        let (tuning, steering) =
+            Core::assemble(settings.clone(), Arc::clone(&clock), &stop, sender, parts);
+        Self { profile, store, conforming, tuning, steering, facts, clock, stop, settings, folder }
+    }
+
+    /// The server started again, with nothing on air yet: what is not on a disk is forgotten.
+    async fn restarted(self) -> Self {
+        assert_eq!(self.stop.drain(Duration::from_secs(5)).await, 0);
+        let Self { profile, store, clock, settings, folder, .. } = self;
+        Self::over(profile, store, clock, settings, folder)
+    }
+
+    /// The playlist of this moment.
+    async fn listed(&self, form: Form) -> String {
+        self.tuning.playlist(CHANNEL, who("hls"), form, None).await.unwrap()
+    }
+
+    /// The playlist once it holds `wish`.
+    async fn wish(&self, form: Form, wish: Wish) -> Result<String, PlaylistError> {
+        self.tuning.playlist(CHANNEL, who("hls"), form, Some(wish)).await
     }
 
     /// Replaces what is in the store by six seconds each of real pictures and sound.

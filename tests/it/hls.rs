@@ -243,8 +243,8 @@ async fn check_same(
 
 /// What is had under exactly this name; `None` when the segment has got another one.
 ///
-/// A name never has two contents. That a segment keeps its name is not so on an overloaded machine:
-/// what was composed late is composed anew when its channel begins again.
+/// A name never has two contents. Two servers may name a segment differently where one of them had
+/// to show a slate.
 async fn bytes(app: &App, channel: &str, name: &str) -> Option<bytes::Bytes> {
     let path = format!("/iptv/hls/{channel}/{name}");
     let answer = app.viewer().get(&path).await;

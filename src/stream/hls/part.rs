@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{SegmentName, window};
+use super::{SegmentName, segment_of, window};
 use crate::domain::Profile;
 use crate::mpegts::unit::Unit;
 use crate::stream::compose::{UnitPlan, decoded};
@@ -34,15 +34,52 @@ pub fn longest(profile: &Profile) -> i64 {
     profile.tick_of(frames_of_part(profile)) + 1
 }
 
-/// The units of segment `n` that `units` (in order, without gap) hold so far; `None` when its
+/// The units of segment `n` that `units` (in order) hold so far, up to a gap; `None` when its
 /// beginning is not among them.
 pub fn begun(profile: &Profile, units: &[Arc<UnitPlan>], n: i64) -> Option<Vec<Arc<UnitPlan>>> {
     let window = window(n);
     let begins = |unit: &UnitPlan| profile.tick_of(unit.first);
-    let known = units.first().is_some_and(|unit| begins(unit) <= window.start);
-    let begun = units.iter().filter(|unit| window.contains(&begins(unit)));
-    let begun: Vec<_> = begun.cloned().collect();
-    (known && !begun.is_empty()).then_some(begun)
+    let from = units.partition_point(|unit| begins(unit) < window.start);
+    let first = units.get(from).filter(|first| begins(first) < window.end)?;
+    let joins = from.checked_sub(1).is_some_and(|before| units[before].end == first.first);
+    if begins(first) > window.start && !joins {
+        return None;
+    }
+    let mut begun = vec![Arc::clone(first)];
+    for unit in units[from + 1..].iter().take_while(|unit| begins(unit) < window.end) {
+        if begun.last().is_some_and(|last| last.end != unit.first) {
+            break;
+        }
+        begun.push(Arc::clone(unit));
+    }
+    Some(begun)
+}
+
+/// The end of a playlist with parts.
+///
+/// The very newest part is not listed but hinted at: it is there already, so the hint is kept, and
+/// its name is known, which is made of what it shows.
+#[derive(Debug)]
+pub struct Newest {
+    /// The number of the segment that has it.
+    pub n: i64,
+    /// The units of that segment so far.
+    pub begun: Vec<Arc<UnitPlan>>,
+    /// Its parts that are listed.
+    pub listed: Vec<Part>,
+    /// The newest one.
+    pub hinted: Part,
+}
+
+/// Where a playlist with parts of `units` ends; `None` when there is no part.
+pub fn newest(profile: &Profile, units: &[Arc<UnitPlan>]) -> Option<Newest> {
+    let end = segment_of(profile.tick_of(units.last()?.end));
+    [(end, false), (end - 1, true)].into_iter().find_map(|(n, whole)| {
+        let begun = begun(profile, units, n)?;
+        let mut listed = parts(profile, &begun, whole);
+        let hinted = listed.pop()?;
+        Some(Newest { n, begun, listed, hinted })
+    })
 }
 
 /// The parts of a segment that `begun` holds all frames of; with `whole` its rest is a part too.

@@ -76,6 +76,7 @@ impl Station {
             own_machine: true,
             acceleration: crate::domain::AccelerationChoice::default(),
             cache_dir: rig._folder.path().to_owned(),
+            shown_dir: rig._folder.path().join("shown"),
             cache_bytes: 0,
             lead_ms: 7_000,
             linger_ms: 30_000,

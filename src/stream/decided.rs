@@ -1,0 +1,364 @@
+//! What channels were decided to show lately: the units that HLS lists.
+//!
+//! Once a playlist named a segment, its name must not change, whatever becomes of the channel's
+//! task: a player that sees another name under a number it knows skips or stops. So what is listed
+//! is not composed anew but kept here, in a [`Row`] a channel, which outlives the task and, written
+//! down *before* it is listed, the server. A row only grows at its end (by what the task decides)
+//! and, once, at its beginning (by the past of a channel that has just begun).
+//!
+//! A row holds what was shown in the last [`REMEMBER_MS`] and what is decided beyond now, at most
+//! [`MOST_UNITS`] units of a few hundred bytes: usually 50 KiB for a running channel. It is a note,
+//! not data: it is not synced, and a server that cannot write it goes on and says so.
+//!
+//! One task writes for all channels, so no channel waits for that disk; while it hangs, playlists
+//! stand still and streams do not.
+
+mod page;
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use self::page::Page;
+use super::compose::UnitPlan;
+use super::hls;
+use crate::domain::{ChannelId, FrameRate, Profile};
+use crate::foundation::clock::SharedClock;
+use crate::foundation::stop::Stop;
+
+/// How long units are remembered after they were shown, in milliseconds.
+///
+/// A playlist reaches back less than half of it, and who plays it lags by 14 s at most.
+pub(super) const REMEMBER_MS: i64 = 90_000;
+/// Most units of a channel.
+const MOST_UNITS: usize = 4_096;
+/// Units of all channels that wait to be written down; what comes beyond that is not listed.
+const QUEUE: usize = 4_096;
+
+/// The rows of all channels.
+#[derive(Debug)]
+pub(super) struct Decisions {
+    rows: Mutex<HashMap<ChannelId, Arc<Row>>>,
+    folder: PathBuf,
+    clock: SharedClock,
+    notes: mpsc::Sender<Note>,
+}
+
+impl Decisions {
+    /// Takes over what an earlier run of this server wrote into `folder`. Blocks on the disk.
+    pub(super) fn open(folder: &Path, clock: SharedClock, stop: &Stop) -> Self {
+        let (notes, queue) = mpsc::channel(QUEUE);
+        let this = Self { rows: Mutex::default(), folder: folder.to_owned(), clock, notes };
+        for (channel, page) in page::read_all(folder) {
+            let row = this.new_row(channel, page.grid, page.rate);
+            {
+                let mut inner = row.lock();
+                for unit in page.units {
+                    inner.append(Arc::new(unit));
+                }
+            }
+            if row.is_outdated(this.clock.now_ms()) {
+                row.forget_file();
+            } else {
+                this.lock().insert(channel, row);
+            }
+        }
+        let (clock, ending) = (Arc::clone(&this.clock), stop.clone());
+        stop.spawn("decided", write_down(queue, clock, ending));
+        this
+    }
+
+    /// The row of `channel` on the grid of `profile`.
+    ///
+    /// On another grid than before it begins anew, behind all that may have been listed.
+    pub(super) fn row(&self, channel: ChannelId, profile: &Profile) -> Arc<Row> {
+        let grid = profile.grid();
+        let mut rows = self.lock();
+        let old = rows.get(&channel);
+        if let Some(row) = old.filter(|row| row.grid == grid) {
+            return Arc::clone(row);
+        }
+        let floor = old.map_or(i64::MIN, |old| old.behind());
+        let row = self.new_row(channel, grid, profile.rate);
+        row.lock().floor = floor;
+        rows.insert(channel, Arc::clone(&row));
+        row
+    }
+
+    /// Forgets the channels that do not run and were not shown lately.
+    pub(super) fn sweep(&self) {
+        let now_ms = self.clock.now_ms();
+        self.lock().retain(|_, row| {
+            let stays = Arc::strong_count(row) > 1 || !row.is_outdated(now_ms);
+            if !stays {
+                row.forget_file();
+            }
+            stays
+        });
+    }
+
+    fn new_row(&self, channel: ChannelId, grid: String, rate: FrameRate) -> Arc<Row> {
+        Arc::new(Row {
+            grid,
+            rate,
+            page: Mutex::new(Page::new(&self.folder, channel)),
+            inner: Mutex::new(Inner { floor: i64::MIN, ..Inner::default() }),
+            told: watch::channel(0).0,
+            notes: self.notes.clone(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Row>>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one channel was decided to show; see the module.
+#[derive(Debug)]
+pub(super) struct Row {
+    grid: String,
+    rate: FrameRate,
+    /// Locked by the one who writes only.
+    page: Mutex<Page>,
+    inner: Mutex<Inner>,
+    /// Counts what was added, for those who wait for more.
+    told: watch::Sender<u64>,
+    notes: mpsc::Sender<Note>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// In order; there may be gaps where there was nothing to show.
+    units: VecDeque<Arc<UnitPlan>>,
+    /// The first segment that may be listed.
+    floor: i64,
+    /// The one after the newest that was listed.
+    next: Option<i64>,
+    past: Past,
+}
+
+/// Whether what was shown before the channel began is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Past {
+    #[default]
+    Unknown,
+    Asked,
+    Known,
+}
+
+impl Row {
+    /// All units, in order.
+    pub(super) fn units(&self) -> Vec<Arc<UnitPlan>> {
+        self.lock().units.iter().cloned().collect()
+    }
+
+    /// The unit that shows `frame`.
+    pub(super) fn unit_at(&self, frame: i64) -> Option<Arc<UnitPlan>> {
+        let inner = self.lock();
+        let next = inner.units.partition_point(|unit| unit.first <= frame);
+        let unit = inner.units.get(next.checked_sub(1)?)?;
+        (frame < unit.end).then(|| Arc::clone(unit))
+    }
+
+    /// The unit that begins at `frame`.
+    pub(super) fn unit_from(&self, frame: i64) -> Option<Arc<UnitPlan>> {
+        let inner = self.lock();
+        let at = inner.units.partition_point(|unit| unit.first < frame);
+        inner.units.get(at).filter(|unit| unit.first == frame).cloned()
+    }
+
+    /// Adds a unit at the end, as soon as it is written down. Never waits.
+    pub(super) fn add(self: &Arc<Self>, unit: Arc<UnitPlan>) {
+        self.send(Note { row: Arc::clone(self), what: What::Next(unit) });
+    }
+
+    /// Looks back once after the channel began: `look` gives the units before the frame where what
+    /// is known begins, which is `None` when nothing is known, and from a tick on.
+    ///
+    /// Units that do not join are left out.
+    pub(super) fn look_back(
+        self: &Arc<Self>,
+        from: i64,
+        look: impl FnOnce(Option<i64>) -> Vec<Arc<UnitPlan>>,
+    ) {
+        let begins = {
+            let mut inner = self.lock();
+            if inner.past != Past::Unknown {
+                return;
+            }
+            inner.past = Past::Asked;
+            inner.units.front().map(|unit| unit.first)
+        };
+        let reaches = begins.is_some_and(|frame| self.rate.tick_of(frame) <= from);
+        let past = if reaches { Vec::new() } else { look(begins) };
+        self.send(Note { row: Arc::clone(self), what: What::Past(past) });
+    }
+
+    /// The units that may be listed, and the segments that a playlist lists of them; `None` while
+    /// the past is not known.
+    pub(super) fn listable(&self, profile: &Profile) -> Option<(Vec<Arc<UnitPlan>>, Range<i64>)> {
+        let (units, floor, next) = {
+            let inner = self.lock();
+            let known = inner.past == Past::Known;
+            known.then(|| {
+                (inner.units.iter().cloned().collect::<Vec<_>>(), inner.floor, inner.next)
+            })?
+        };
+        let listed = hls::listed(profile, &units, floor, next);
+        Some((units, listed))
+    }
+
+    /// Remembers that a playlist listed these segments: none reaches back further.
+    pub(super) fn note_listed(&self, listed: Range<i64>) {
+        let mut inner = self.lock();
+        inner.floor = inner.floor.max(listed.start);
+        inner.next = inner.next.max(Some(listed.end));
+    }
+
+    /// Forgets all units, as the channel goes on much later; nothing listed is listed again.
+    pub(super) fn begin_anew(&self) {
+        let floor = self.behind();
+        *self.lock() = Inner { floor, ..Inner::default() };
+    }
+
+    /// When the last unit ends, in ticks.
+    pub(super) fn end_tick(&self) -> Option<i64> {
+        self.lock().units.back().map(|unit| self.rate.tick_of(unit.end))
+    }
+
+    /// Tells of every change.
+    pub(super) fn told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
+    }
+
+    /// Lets everyone who waits look again.
+    pub(super) fn tell(&self) {
+        self.told.send_modify(|count| *count += 1);
+    }
+
+    /// The first segment that cannot have been listed, nor a part of it.
+    fn behind(&self) -> i64 {
+        let end = self.end_tick().map_or(i64::MIN, |tick| hls::segment_of(tick) + 1);
+        end.max(self.lock().floor)
+    }
+
+    fn is_outdated(&self, now_ms: i64) -> bool {
+        self.end_tick().is_none_or(|tick| tick < (now_ms - REMEMBER_MS) * 90)
+    }
+
+    fn send(&self, note: Note) {
+        if self.notes.try_send(note).is_err() {
+            tracing::warn!("too much waits to be written down: playlists stand still");
+        }
+    }
+
+    fn forget_file(&self) {
+        self.lock_page().remove();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Adds what comes after the last unit; what is decided is not decided again.
+    fn append(&mut self, unit: Arc<UnitPlan>) {
+        if self.units.back().is_none_or(|last| last.end <= unit.first) {
+            self.units.push_back(unit);
+        }
+    }
+
+    /// Drops units that ended before `frame`, and those beyond the bound.
+    fn trim(&mut self, frame: i64) {
+        while self.units.len() > MOST_UNITS
+            || self.units.front().is_some_and(|unit| unit.end < frame)
+        {
+            self.units.pop_front();
+        }
+    }
+}
+
+/// Something to be written down and then listed.
+#[derive(Debug, Clone)]
+struct Note {
+    row: Arc<Row>,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    /// What comes next.
+    Next(Arc<UnitPlan>),
+    /// What was before the first.
+    Past(Vec<Arc<UnitPlan>>),
+}
+
+impl Note {
+    /// Writes it down. Blocks on the disk.
+    fn write(&self) {
+        let Row { grid, rate, .. } = &*self.row;
+        let mut page = self.row.lock_page();
+        match &self.what {
+            What::Next(unit) if page.has_room() => page.append(unit),
+            What::Next(unit) => {
+                let units = self.row.units();
+                page.rewrite(grid, *rate, units.iter().chain([unit]));
+            }
+            What::Past(past) => {
+                let units = self.row.units();
+                page.rewrite(grid, *rate, past.iter().chain(&units));
+            }
+        }
+    }
+
+    /// Lets it be listed.
+    fn apply(self, now_ms: i64) {
+        let Self { row, what } = self;
+        {
+            let mut inner = row.lock();
+            match what {
+                What::Next(unit) => inner.append(unit),
+                What::Past(past) => {
+                    inner.past = Past::Known;
+                    let end = past.last().map(|unit| unit.end);
+                    let joins = inner.units.front().is_none_or(|first| end == Some(first.first));
+                    for unit in past.into_iter().rev().filter(|_| joins) {
+                        inner.units.push_front(unit);
+                    }
+                }
+            }
+            inner.trim(row.rate.frame_at_or_before((now_ms - REMEMBER_MS) * 90));
+        }
+        row.tell();
+    }
+}
+
+/// Writes down what was decided, and then lets it be listed, until the server stops.
+async fn write_down(mut queue: mpsc::Receiver<Note>, clock: SharedClock, stop: Stop) {
+    loop {
+        let mut notes = Vec::new();
+        let count = tokio::select! {
+            count = queue.recv_many(&mut notes, 256) => count,
+            () = stop.requested() => 0,
+        };
+        if count == 0 {
+            return;
+        }
+        let written = notes.clone();
+        let writing = tokio::task::spawn_blocking(move || written.iter().for_each(Note::write));
+        if writing.await.is_err() {
+            tracing::error!("what was decided could not be written down");
+        }
+        for note in notes {
+            note.apply(clock.now_ms());
+        }
+    }
+}
