@@ -6,6 +6,9 @@ const builtin = find("#builtin");
 const dialog = find("#profile-dialog");
 const form = find("#profile-form");
 const state = { profiles: [], channels: [], editing: null };
+const CODECS = { h264: "", hevc: "HEVC", aac: "", ac3: "AC-3" };
+// What is usual, in kbit/s: a new choice brings its own.
+const SOUND_RATES = { aac: { 2: 160, 6: 384 }, ac3: { 2: 192, 6: 448 } };
 const SHAPES = { pad: "bars", crop: "cropped to fill", stretch: "stretched to fill" };
 
 async function load() {
@@ -31,7 +34,9 @@ async function load() {
 function traits(profile) {
   const { mode, choice, languages } = profile.subtitles;
   const which = choice === "language" ? languages.join(", ") : choice;
+  const coding = [CODECS[profile.video_format], CODECS[profile.audio_format], profile.audio_channels === 6 ? "5.1" : ""];
   return [
+    coding.filter(Boolean).join(" "),
     profile.loudness_target === null ? "loudness as it is" : `${profile.loudness_target} LUFS`,
     SHAPES[profile.scaling_behavior],
     profile.audio_languages.length ? `sound in ${profile.audio_languages.join(", ")}` : "",
@@ -91,7 +96,7 @@ function open(profile, clone) {
   find("#profile-title").textContent = state.editing ? `Edit ${profile.name}` : clone ? `Clone ${profile.name}` : "New profile";
   const { elements } = form;
   elements.name.value = state.editing ? profile.name : clone ? copyName(profile.name) : "";
-  for (const key of ["width", "height", "framerate", "video_preset", "video_bitrate", "video_buffer_size", "scaling_behavior", "deinterlace", "audio_bitrate"]) elements[key].value = from[key];
+  for (const key of ["width", "height", "framerate", "video_format", "video_preset", "video_bitrate", "video_buffer_size", "scaling_behavior", "deinterlace", "audio_format", "audio_channels", "audio_bitrate"]) elements[key].value = from[key];
   elements.loudness_target.value = from.loudness_target ?? "";
   elements.audio_languages.value = from.audio_languages.join(", ");
   for (const key of ["tone_map", "copy_video", "copy_audio"]) elements[key].checked = from[key];
@@ -99,7 +104,8 @@ function open(profile, clone) {
   elements.subtitle_choice.value = from.subtitles.choice;
   elements.subtitle_languages.value = from.subtitles.languages.join(", ");
   fit();
-  find("#profile-note").textContent = state.editing && profile.channels.length ? "Channels that use it go over to it at their next item. Viewers stay, unless size or frames a second change." : "";
+  recode();
+  find("#profile-note").textContent = state.editing && profile.channels.length ? "Channels that use it go over to it at their next item. Viewers stay, unless size, frames a second, codecs or channels change." : "";
   dialog.showModal();
   elements.name.focus();
 }
@@ -111,6 +117,16 @@ function fit() {
   elements.subtitle_languages.disabled = off;
 }
 form.elements.subtitle_mode.addEventListener("change", fit);
+
+/** The usual rate for a new choice of codec or channels, and what that choice costs. */
+function recode(event) {
+  const { audio_format: codec, audio_channels: channels, audio_bitrate: rate, video_format: video } = form.elements;
+  if (event) rate.value = SOUND_RATES[codec.value][channels.value];
+  const lost = [video.value === "hevc" ? "HEVC" : "", codec.value === "ac3" ? "AC-3" : ""].filter(Boolean);
+  find("#codec-note").textContent = lost.length ? `Browsers do not play ${lost.join(" and ")}: the player page stays dark or silent. Players and receivers that know it get it as it is.` : "";
+}
+for (const name of ["audio_format", "audio_channels"]) form.elements[name].addEventListener("change", recode);
+form.elements.video_format.addEventListener("change", () => recode());
 
 const codes = (text) => text.split(/[\s,;]+/).filter(Boolean);
 const number = (text) => (text === "" ? null : Number(text));
@@ -124,8 +140,8 @@ onSubmit(form, async () => {
     audio_languages: codes(elements.audio_languages.value),
     subtitles: { mode: elements.subtitle_mode.value, choice: elements.subtitle_choice.value, languages: codes(elements.subtitle_languages.value) },
   };
-  for (const key of ["width", "height", "video_bitrate", "video_buffer_size", "audio_bitrate"]) body[key] = Number(elements[key].value);
-  for (const key of ["video_preset", "scaling_behavior", "deinterlace"]) body[key] = elements[key].value;
+  for (const key of ["width", "height", "video_bitrate", "video_buffer_size", "audio_channels", "audio_bitrate"]) body[key] = Number(elements[key].value);
+  for (const key of ["video_format", "video_preset", "audio_format", "scaling_behavior", "deinterlace"]) body[key] = elements[key].value;
   for (const key of ["tone_map", "copy_video", "copy_audio"]) body[key] = elements[key].checked;
   const editing = state.editing;
   const saved = await api(editing ? `/api/ffmpeg-profiles/${editing.id}` : "/api/ffmpeg-profiles", { method: editing ? "PUT" : "POST", body });

@@ -34,12 +34,14 @@ function drawEncoders(view) {
     say(encoders, "empty", view.testing ? "The encoders are being tested" : "Nothing was tested yet", "Until then everything is encoded in software.");
     return;
   }
-  fill(encoders, el("ul", { class: "rows" }, ...view.encoders.map((encoder) => {
+  // A kind that is not there is said once, not for every codec.
+  const absent = (encoder) => encoder.codec === "hevc" && ["no_device", "not_built"].includes(encoder.state) && encoder.kind !== "software";
+  fill(encoders, el("ul", { class: "rows" }, ...view.encoders.filter((encoder) => !absent(encoder)).map((encoder) => {
     const [kind, text, picture] = STATES[encoder.state] ?? ["", encoder.state, "alert"];
     const words = [encoder.reason, encoder.fix].filter(Boolean).map((part) => `${part[0].toUpperCase()}${part.slice(1)}.`).join(" ");
     return el("li", { class: "row encoder-row", data: { kind: encoder.kind } },
-      el("div", { class: "who" }, el("b", { text: NAMES[encoder.kind] ?? encoder.kind }), el("span", { class: "number", text: [encoder.encoder, encoder.device].filter(Boolean).join(" · ") })),
-      el("div", {}, badge(kind, text, picture), view.in_use === encoder.kind ? badge("info", "in use", "play") : null),
+      el("div", { class: "who" }, el("b", { text: `${NAMES[encoder.kind] ?? encoder.kind}${encoder.codec === "hevc" ? ", HEVC" : ""}` }), el("span", { class: "number", text: [encoder.encoder, encoder.device].filter(Boolean).join(" · ") })),
+      el("div", {}, badge(kind, text, picture), view.in_use === encoder.kind && encoder.codec === "h264" ? badge("info", "in use", "play") : null),
       el("span", { class: "number", text: times(encoder.speed) }),
       el("div", { class: "what" }, words ? el("span", { text: words }) : null, encoder.said ? el("span", { class: "path", text: encoder.said }) : null));
   })));
@@ -78,11 +80,11 @@ find("#test").addEventListener("click", async (event) => {
 
 async function loadSettings() {
   const settings = await api("/api/settings/ffmpeg");
-  for (const name of ["hwaccel", "hwaccel_device", "ffmpeg_path", "ffprobe_path"]) form.elements[name].value = settings[name] ?? "";
+  for (const name of ["hwaccel", "hwaccel_device", "threads", "log_level", "extra_flags", "ffmpeg_path", "ffprobe_path"]) form.elements[name].value = settings[name] ?? "";
 }
 
 onSubmit(form, async (data) => {
-  const answer = await api("/api/settings/ffmpeg", { method: "PUT", body: Object.fromEntries(data) });
+  const answer = await api("/api/settings/ffmpeg", { method: "PUT", body: { ...Object.fromEntries(data), threads: Number(data.get("threads")) } });
   toast(answer.message);
   await Promise.all([load(), loadSettings()]);
 });

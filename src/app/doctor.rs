@@ -58,9 +58,9 @@ pub(super) async fn examine(
     let run_dir = std::env::temp_dir().join(format!("exstreamtv-doctor-{}", std::process::id()));
     match Pool::start(limits, &stop, &run_dir) {
         Ok(pool) => {
-            findings.push(program(&pool, "ffmpeg", &config.ffmpeg.path).await);
-            findings.push(program(&pool, "ffprobe", &config.ffmpeg.ffprobe_path).await);
-            findings.push(encoders(&pool, &config.ffmpeg.path).await);
+            findings.push(program(&pool, "ffmpeg", &config.ffmpeg.settings.path).await);
+            findings.push(program(&pool, "ffprobe", &config.ffmpeg.settings.ffprobe_path).await);
+            findings.push(encoders(&pool, &config.ffmpeg.settings.path).await);
         }
         Err(error) => findings.push(Finding::bad(
             "process pool",

@@ -187,7 +187,7 @@ impl Server {
         if demo {
             let control = self.control.clone();
             let folder = data_dir.join("demo");
-            let ffmpeg = OsString::from(&config.ffmpeg.path);
+            let ffmpeg = OsString::from(&config.ffmpeg.settings.path);
             let stop = self.stop.child();
             self.stop.spawn("demo", async move {
                 tokio::select! {
@@ -284,11 +284,12 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
         idle_ms: i64::from(config.session_manager.idle_timeout_seconds) * 1000,
         ahead_ms: i64::from(streaming.ahead_minutes) * 60_000,
         own_machine: config.library.own_machine,
-        ffmpeg: OsString::from(&config.ffmpeg.path),
+        ffmpeg: OsString::from(&config.ffmpeg.settings.path),
         acceleration: AccelerationChoice {
-            all: config.ffmpeg.hwaccel,
-            device: config.ffmpeg.hwaccel_device.clone(),
+            all: config.ffmpeg.settings.hwaccel,
+            device: config.ffmpeg.settings.hwaccel_device.clone(),
         },
+        runs: config.ffmpeg.settings.runs.clone(),
         limits: limits(config),
     }
 }
@@ -305,8 +306,8 @@ fn control_options(
         default_profile: config.streaming.default_profile.clone(),
         own_machine: config.library.own_machine,
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),
-        ffmpeg: OsString::from(&config.ffmpeg.path),
-        ffprobe: OsString::from(&config.ffmpeg.ffprobe_path),
+        ffmpeg: OsString::from(&config.ffmpeg.settings.path),
+        ffprobe: OsString::from(&config.ffmpeg.settings.ffprobe_path),
         device,
         starter: !demo,
         history: control::sessions::History {
@@ -315,15 +316,7 @@ fn control_options(
         },
         throttler: config.stream_throttler,
         buffers: config.streaming.buffers,
-        transcoding: control::FfmpegSettings {
-            path: config.ffmpeg.path.clone(),
-            ffprobe_path: config.ffmpeg.ffprobe_path.clone(),
-            hwaccel: config.ffmpeg.hwaccel,
-            hwaccel_device: config.ffmpeg.hwaccel_device.clone(),
-            youtube_hwaccel: config.ffmpeg.youtube_hwaccel,
-            archive_org_hwaccel: config.ffmpeg.archive_org_hwaccel,
-            plex_hwaccel: config.ffmpeg.plex_hwaccel,
-        },
+        transcoding: config.ffmpeg.settings.clone(),
         config_file: Arc::new(config_file::File(
             config.file.clone().unwrap_or_else(|| data_dir.join("config.yaml")),
         )),

@@ -1,28 +1,13 @@
 //! `ffmpeg`: the programs that convert and probe media, their limits, and what they run on.
 
-use super::keys::{Keys, program};
-use crate::domain::{Acceleration, AccelerationChoice};
-
-/// What may be written for one source.
-const SOURCE: &str = "none, or one of the words of hwaccel";
+use super::keys::Keys;
+use crate::domain::FfmpegSettings;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Name or path of ffmpeg.
-    pub path: String,
-    /// Name or path of ffprobe.
-    pub ffprobe_path: String,
-    /// What decodes and encodes pictures.
-    pub hwaccel: Acceleration,
-    /// Which device, where there are several.
-    pub hwaccel_device: Option<String>,
-    /// What decodes and encodes media from `YouTube`, where that differs.
-    pub youtube_hwaccel: Option<Acceleration>,
-    /// … from archive.org.
-    pub archive_org_hwaccel: Option<Acceleration>,
-    /// … from Plex.
-    pub plex_hwaccel: Option<Acceleration>,
+    /// What people can change while the server runs.
+    pub settings: FfmpegSettings,
     /// Processes at a time; 0 chooses by memory, descriptors and cores.
     pub max_processes: usize,
     /// Processes started in a second.
@@ -36,13 +21,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            path: "ffmpeg".to_owned(),
-            ffprobe_path: "ffprobe".to_owned(),
-            hwaccel: Acceleration::Auto,
-            hwaccel_device: None,
-            youtube_hwaccel: None,
-            archive_org_hwaccel: None,
-            plex_hwaccel: None,
+            settings: FfmpegSettings::default(),
             max_processes: 0,
             spawns_per_second: 5,
             memory_guard_threshold: 0.85,
@@ -54,24 +33,8 @@ impl Default for Config {
 impl Config {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
         let default = Self::default();
-        let read = Acceleration::read;
         Self {
-            path: keys.checked("path", "a program such as ffmpeg", default.path, program),
-            ffprobe_path: keys.checked(
-                "ffprobe_path",
-                "a program such as ffprobe",
-                default.ffprobe_path,
-                program,
-            ),
-            hwaccel: keys.word_or_empty("hwaccel", Acceleration::ALLOWED, default.hwaccel, read),
-            hwaccel_device: keys.optional(
-                "hwaccel_device",
-                "a device such as /dev/dri/renderD128, or the number of a card",
-                AccelerationChoice::check_device,
-            ),
-            youtube_hwaccel: keys.optional("youtube_hwaccel", SOURCE, read),
-            archive_org_hwaccel: keys.optional("archive_org_hwaccel", SOURCE, read),
-            plex_hwaccel: keys.optional("plex_hwaccel", SOURCE, read),
+            settings: settings(keys),
             max_processes: keys.number("max_processes", 0..=1_000, default.max_processes),
             spawns_per_second: keys.number("spawns_per_second", 1..=100, default.spawns_per_second),
             memory_guard_threshold: keys.share(
@@ -86,4 +49,28 @@ impl Config {
             ),
         }
     }
+}
+
+/// Reads what [`FfmpegSettings`] lists, each by its own rule.
+fn settings(keys: &mut Keys<'_>) -> FfmpegSettings {
+    let mut settings = FfmpegSettings::default();
+    for (key, _, allowed) in FfmpegSettings::KEYS {
+        let before = settings.clone();
+        let taken = |word: &str| {
+            let mut after = before.clone();
+            after.set(key, word).then_some(after)
+        };
+        match key {
+            "threads" => {
+                let most = i64::from(FfmpegSettings::MAX_THREADS);
+                settings.runs.threads = keys.number(key, 0..=most, before.runs.threads);
+            }
+            // Empty means something here: nothing.
+            "hwaccel" => {
+                settings = keys.word_or_empty(key, allowed, before.clone(), taken);
+            }
+            _ => settings = keys.checked(key, allowed, before.clone(), taken),
+        }
+    }
+    settings
 }

@@ -368,11 +368,6 @@ pub(super) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty() && !text.contains('\0') && !text.starts_with('~')).then(|| text.into())
 }
 
-/// Takes the name or path of a program.
-pub(super) fn program(text: &str) -> Option<String> {
-    (!text.trim().is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
-}
-
 /// A value in one short line.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;

@@ -17,6 +17,7 @@ pub mod operations;
 pub mod originals;
 mod profiles;
 mod programming;
+mod resolutions;
 mod service;
 pub mod sessions;
 mod streams;
@@ -33,4 +34,4 @@ pub use profiles::Treated;
 pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, Options, RestartAnswer,
 };
-pub use transcoding::{FfmpegEdit, FfmpegSettings};
+pub use transcoding::FfmpegEdit;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    AuditRecord, Channel, ChannelId, ChannelNumber, Fact, Incident, IncidentId, Library, LibraryId,
-    LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Profile, Programme, ScanProgress,
-    UtcMillis, WatermarkId,
+    AuditRecord, Channel, ChannelId, ChannelNumber, Fact, FfmpegSettings, Incident, IncidentId,
+    Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Profile, Programme,
+    ScanProgress, UtcMillis, WatermarkId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -31,7 +31,6 @@ use super::operate::{Operator, Parts};
 use super::operations::{Action, Actor, Operations, Proposal, Verdict};
 use super::programming::{self, Programming, Replan};
 use super::streams::Running;
-use super::transcoding::FfmpegSettings;
 use super::tunables::Tunables;
 
 /// Time between looks at whether something is to be planned further.

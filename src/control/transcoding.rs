@@ -1,8 +1,8 @@
 //! Use cases on encoders and on the settings of ffmpeg.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::domain::{Acceleration, AccelerationChoice, InvalidField};
+use crate::domain::{AccelerationChoice, FfmpegSettings, InvalidField};
 use crate::observe::mask;
 use crate::stream::encoders::{Encoders, Standing};
 
@@ -11,43 +11,8 @@ use super::error::ControlError;
 use super::operations::Actor;
 use super::tunables::WriteError;
 
-/// What can be set about ffmpeg.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FfmpegSettings {
-    /// Name or path of ffmpeg; a change applies at the next start.
-    pub path: String,
-    /// Name or path of ffprobe; a change applies at the next start.
-    pub ffprobe_path: String,
-    /// What decodes and encodes.
-    pub hwaccel: Acceleration,
-    /// Which device.
-    pub hwaccel_device: Option<String>,
-    /// The same for media from `YouTube`, kept for that source.
-    pub youtube_hwaccel: Option<Acceleration>,
-    /// … from archive.org.
-    pub archive_org_hwaccel: Option<Acceleration>,
-    /// … from Plex.
-    pub plex_hwaccel: Option<Acceleration>,
-}
-
-/// What is to be changed; `None` stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FfmpegEdit {
-    /// Name or path of ffmpeg.
-    pub path: Option<String>,
-    /// Name or path of ffprobe.
-    pub ffprobe_path: Option<String>,
-    /// What decodes and encodes; empty for the processor.
-    pub hwaccel: Option<String>,
-    /// Which device; empty for the first.
-    pub hwaccel_device: Option<String>,
-    /// For one source; empty for what all others have.
-    pub youtube_hwaccel: Option<String>,
-    /// For one source; empty for what all others have.
-    pub archive_org_hwaccel: Option<String>,
-    /// For one source; empty for what all others have.
-    pub plex_hwaccel: Option<String>,
-}
+/// What is to be changed: settings by their keys in [`FfmpegSettings::KEYS`], and the new words.
+pub type FfmpegEdit = Vec<(&'static str, String)>;
 
 impl Control {
     /// Which encoders work, what is used, and the last runs; foreign text in it is masked. `None`
@@ -83,7 +48,7 @@ impl Control {
 
     /// Changes settings of ffmpeg: checked, written to the configuration, then used.
     ///
-    /// Acceleration applies to what is conformed from now on, programs at the next start.
+    /// Programs apply at the next start, everything else to what is conformed from now on.
     ///
     /// # Errors
     /// When a value cannot be taken or the configuration cannot be written; nothing changes then.
@@ -98,7 +63,7 @@ impl Control {
             return Ok(settings);
         }
         let keys: Vec<&str> = changes.iter().map(|(key, _)| *key).collect();
-        let values = changes.iter().map(|(key, value)| (*key, json!(value))).collect();
+        let values = changes.iter().map(|(key, value)| (*key, value.clone())).collect();
         self.config_file().write(values).await.map_err(|error| match error {
             WriteError::Invalid(fields) => ControlError::Invalid(fields),
             WriteError::File(source) => {
@@ -108,6 +73,7 @@ impl Control {
         *self.ffmpeg_settings_now() = settings.clone();
         if let Some(encoders) = self.tuning().encoders() {
             let device = settings.hwaccel_device.clone();
+            encoders.tune(settings.runs.clone());
             encoders.choose(AccelerationChoice { all: settings.hwaccel, device });
         }
         self.record_change(actor, json!({"what": "ffmpeg_settings", "keys": keys})).await;
@@ -116,7 +82,7 @@ impl Control {
 }
 
 /// Keys of the configuration with their new values.
-type Changes = Vec<(&'static str, Option<String>)>;
+type Changes = Vec<(&'static str, Value)>;
 
 /// Applies an edit, or tells all that is wrong with it.
 fn changed(
@@ -127,151 +93,101 @@ fn changed(
     let mut settings = before.clone();
     let mut changes = Changes::new();
     let mut wrong = Vec::new();
-    let programs = [
-        ("ffmpeg_path", "ffmpeg.path", &edit.path, &mut settings.path),
-        ("ffprobe_path", "ffmpeg.ffprobe_path", &edit.ffprobe_path, &mut settings.ffprobe_path),
-    ];
-    for (field, key, wanted, value) in programs {
-        let Some(wanted) = wanted.as_deref().map(str::trim).filter(|w| w != value) else {
+    for (key, word) in edit {
+        let mut after = settings.clone();
+        let is_taken = after.set(key, word);
+        let (old, new) = (settings.word(key), after.word(key));
+        if is_taken && old == new {
             continue;
+        }
+        let is_program = *key == "path" || *key == "ffprobe_path";
+        if !is_taken || is_program && !has_program(word.trim()) {
+            wrong.push(refused(key, word));
+            continue;
+        }
+        let value = match *key {
+            "threads" => json!(after.runs.threads),
+            _ => json!(new),
         };
-        if wanted.is_empty() || wanted.chars().any(char::is_control) || !has_program(wanted) {
-            let problem = format!("{wanted:?} is no program that can be run here");
-            let fix = "give the name or the whole path of an installed program";
-            wrong.push(InvalidField::new(field, problem, fix));
-            continue;
-        }
-        wanted.clone_into(value);
-        changes.push((key, Some(wanted.to_owned())));
-    }
-    if let Some(word) = &edit.hwaccel {
-        match Acceleration::read(word) {
-            Some(choice) if choice == settings.hwaccel => {}
-            Some(choice) => {
-                settings.hwaccel = choice;
-                changes.push(("ffmpeg.hwaccel", Some(choice.as_str().to_owned())));
-            }
-            None => wrong.push(no_kind("hwaccel", word)),
-        }
-    }
-    if let Some(text) = &edit.hwaccel_device {
-        let device = Some(text.trim()).filter(|text| !text.is_empty());
-        match device.map(AccelerationChoice::check_device) {
-            Some(None) => wrong.push(InvalidField::new(
-                "hwaccel_device",
-                format!("{text:?} is no device"),
-                "write a path such as /dev/dri/renderD128, the number of a card, or nothing",
-            )),
-            checked => {
-                let device = checked.flatten();
-                if device != settings.hwaccel_device {
-                    changes.push(("ffmpeg.hwaccel_device", device.clone()));
-                    settings.hwaccel_device = device;
-                }
-            }
-        }
-    }
-    let FfmpegSettings { youtube_hwaccel, archive_org_hwaccel, plex_hwaccel, .. } = &mut settings;
-    let sources = [
-        ("youtube_hwaccel", "ffmpeg.youtube_hwaccel", &edit.youtube_hwaccel, youtube_hwaccel),
-        (
-            "archive_org_hwaccel",
-            "ffmpeg.archive_org_hwaccel",
-            &edit.archive_org_hwaccel,
-            archive_org_hwaccel,
-        ),
-        ("plex_hwaccel", "ffmpeg.plex_hwaccel", &edit.plex_hwaccel, plex_hwaccel),
-    ];
-    for (field, key, wanted, value) in sources {
-        let Some(word) = wanted else { continue };
-        let choice = match word.trim() {
-            "" => None,
-            trimmed => match Acceleration::read(trimmed) {
-                Some(choice) => Some(choice),
-                None => {
-                    wrong.push(no_kind(field, word));
-                    continue;
-                }
-            },
-        };
-        if choice == *value {
-            continue;
-        }
-        *value = choice;
-        let word = choice.map(|choice| match choice {
-            Acceleration::Off => "none".to_owned(),
-            choice => choice.as_str().to_owned(),
-        });
-        changes.push((key, word));
+        let whole = FfmpegSettings::KEYS.iter().find(|(known, ..)| known == key);
+        changes.extend(whole.map(|(_, whole, _)| (*whole, value)));
+        settings = after;
     }
     if wrong.is_empty() { Ok((settings, changes)) } else { Err(ControlError::Invalid(wrong)) }
 }
 
-fn no_kind(field: &str, word: &str) -> InvalidField {
-    let problem = format!("{word:?} is no kind of acceleration");
-    InvalidField::new(field, problem, format!("write {}", Acceleration::ALLOWED))
+fn refused(key: &str, word: &str) -> InvalidField {
+    let allowed = FfmpegSettings::KEYS.iter().find(|(known, ..)| *known == key);
+    let (field, problem) = match key {
+        "path" => ("ffmpeg_path", format!("{word:?} is no program that can be run here")),
+        _ => (key, format!("{word:?} cannot be taken")),
+    };
+    let fix = match key {
+        "path" | "ffprobe_path" => {
+            "give the name or the whole path of an installed program".to_owned()
+        }
+        _ => format!("write {}", allowed.map_or("another word", |(.., allowed)| *allowed)),
+    };
+    InvalidField::new(field, problem, fix)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Accelerator;
+    use crate::domain::{Acceleration, Accelerator};
 
-    fn settings() -> FfmpegSettings {
-        FfmpegSettings {
-            path: "ffmpeg".to_owned(),
-            ffprobe_path: "ffprobe".to_owned(),
-            hwaccel: Acceleration::Auto,
-            hwaccel_device: None,
-            youtube_hwaccel: None,
-            archive_org_hwaccel: None,
-            plex_hwaccel: None,
-        }
+    fn edit(words: &[(&'static str, &str)]) -> FfmpegEdit {
+        words.iter().map(|(key, word)| (*key, (*word).to_owned())).collect()
     }
 
     #[test]
     fn what_is_the_same_or_left_out_changes_nothing() {
-        let same = FfmpegEdit {
-            path: Some(" ffmpeg ".to_owned()),
-            hwaccel: Some("AUTO".to_owned()),
-            hwaccel_device: Some(String::new()),
-            plex_hwaccel: Some(String::new()),
-            ..FfmpegEdit::default()
-        };
-        for edit in [FfmpegEdit::default(), same] {
-            let (after, changes) = changed(&settings(), &edit, &|_| true).unwrap();
-            assert_eq!((after, changes), (settings(), Vec::new()));
+        let same = edit(&[
+            ("path", " ffmpeg "),
+            ("hwaccel", "AUTO"),
+            ("hwaccel_device", ""),
+            ("plex_hwaccel", ""),
+            ("threads", "0"),
+        ]);
+        let before = FfmpegSettings::default();
+        for edit in [FfmpegEdit::new(), same] {
+            let (after, changes) = changed(&before, &edit, &|_| false).unwrap();
+            assert_eq!((after, changes), (before.clone(), Vec::new()));
         }
     }
 
     #[test]
-    fn an_empty_word_switches_acceleration_off_and_cuda_is_nvenc() {
-        let edit = |word: &str| FfmpegEdit {
-            hwaccel: Some(word.to_owned()),
-            youtube_hwaccel: Some("none".to_owned()),
-            ..FfmpegEdit::default()
-        };
-        let (after, changes) = changed(&settings(), &edit(""), &|_| true).unwrap();
+    fn changes_are_written_as_the_configuration_has_them() {
+        let before = FfmpegSettings::default();
+        let words = edit(&[("hwaccel", ""), ("youtube_hwaccel", "none"), ("threads", "2")]);
+        let (after, changes) = changed(&before, &words, &|_| true).unwrap();
         assert_eq!(after.hwaccel, Acceleration::Off);
-        assert_eq!(after.youtube_hwaccel, Some(Acceleration::Off));
-        let off = ("ffmpeg.hwaccel", Some(String::new()));
-        assert_eq!(changes, [off, ("ffmpeg.youtube_hwaccel", Some("none".to_owned()))]);
-        let (after, _) = changed(&settings(), &edit("cuda"), &|_| true).unwrap();
+        assert_eq!(after.youtube.hwaccel, Some(Acceleration::Off));
+        let expected = [
+            ("ffmpeg.hwaccel", json!("")),
+            ("ffmpeg.youtube_hwaccel", json!("none")),
+            ("ffmpeg.threads", json!(2)),
+        ];
+        assert_eq!(changes, expected);
+        let (after, _) = changed(&before, &edit(&[("hwaccel", "cuda")]), &|_| true).unwrap();
         assert_eq!(after.hwaccel, Acceleration::Only(Accelerator::Nvenc));
     }
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let edit = FfmpegEdit {
-            path: Some("/no/such/ffmpeg".to_owned()),
-            hwaccel: Some("fast".to_owned()),
-            hwaccel_device: Some("/dev/dri/x,y".to_owned()),
-            archive_org_hwaccel: Some("slow".to_owned()),
-            ..FfmpegEdit::default()
-        };
-        let error = changed(&settings(), &edit, &|_| false).unwrap_err();
+        let words = edit(&[
+            ("path", "/no/such/ffmpeg"),
+            ("hwaccel", "fast"),
+            ("hwaccel_device", "/dev/dri/x,y"),
+            ("extra_flags", "-i /etc/passwd"),
+            ("archive_org_hwaccel", "slow"),
+        ]);
+        let error = changed(&FfmpegSettings::default(), &words, &|_| false).unwrap_err();
         let ControlError::Invalid(fields) = error else { panic!("{error:?}") };
         let fields: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
-        assert_eq!(fields, ["ffmpeg_path", "hwaccel", "hwaccel_device", "archive_org_hwaccel"]);
+        assert_eq!(
+            fields,
+            ["ffmpeg_path", "hwaccel", "hwaccel_device", "extra_flags", "archive_org_hwaccel"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, MediaId, UtcMillis};
+use super::{ChannelId, MediaId, UtcMillis, VideoCodec};
 
 /// A way to encode pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +46,23 @@ impl Accelerator {
             Self::Amf => "amf",
             Self::V4l2m2m => "v4l2m2m",
             Self::Software => "software",
+        }
+    }
+
+    /// The name of its encoder of a codec in ffmpeg.
+    pub fn encoder(self, codec: VideoCodec) -> &'static str {
+        let (h264, hevc) = match self {
+            Self::Nvenc => ("h264_nvenc", "hevc_nvenc"),
+            Self::Qsv => ("h264_qsv", "hevc_qsv"),
+            Self::Vaapi => ("h264_vaapi", "hevc_vaapi"),
+            Self::VideoToolbox => ("h264_videotoolbox", "hevc_videotoolbox"),
+            Self::Amf => ("h264_amf", "hevc_amf"),
+            Self::V4l2m2m => ("h264_v4l2m2m", "hevc_v4l2m2m"),
+            Self::Software => ("libx264", "libx265"),
+        };
+        match codec {
+            VideoCodec::H264 => h264,
+            VideoCodec::Hevc => hevc,
         }
     }
 
@@ -141,6 +158,9 @@ pub enum EncoderState {
 pub struct EncoderTest {
     /// Which kind.
     pub kind: Accelerator,
+    /// What it encodes to.
+    #[serde(default)]
+    pub codec: VideoCodec,
     /// Its name in ffmpeg.
     pub encoder: String,
     /// What came of it.
@@ -166,7 +186,7 @@ pub struct EncoderReport {
     pub key: String,
     /// The version of ffmpeg.
     pub version: String,
-    /// One test a kind, in the order of [`Accelerator::ALL`].
+    /// One test a codec and kind, in the order of [`VideoCodec::WORDS`] and [`Accelerator::ALL`].
     pub tests: Vec<EncoderTest>,
 }
 

@@ -49,6 +49,10 @@ id!(
     ProfileId
 );
 id!(
+    /// A named picture size; built-in ones have small ids, stored ones begin above a thousand.
+    ResolutionId
+);
+id!(
     /// A watermark.
     WatermarkId
 );

@@ -8,6 +8,7 @@ mod acceleration;
 mod audit;
 mod channel;
 mod fact;
+mod ffmpeg;
 mod ids;
 mod incident;
 mod language;
@@ -16,6 +17,7 @@ mod media;
 mod operator;
 mod profile;
 mod programme;
+mod resolution;
 mod rules;
 mod session;
 mod text;
@@ -31,8 +33,10 @@ pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
+pub use ffmpeg::{ExtraFlags, FfmpegRuns, FfmpegSettings, ForSource, LogLevel};
 pub use ids::{
-    ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ProfileId, ViewerId, WatermarkId,
+    ChannelId, CollectionId, IncidentId, LibraryId, MediaId, ProfileId, ResolutionId, ViewerId,
+    WatermarkId,
 };
 pub use incident::{Cause, Incident, IncidentState, Subject};
 pub use language::Language;
@@ -48,10 +52,12 @@ pub use operator::{
     PlayState, RiskClass, Trust, VerificationPlan,
 };
 pub use profile::{
-    Deinterlace, FrameRate, ImageKind, ListedProfile, Mark, Place, Preset, Profile, Scaling,
-    StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule, Watermark, WatermarkMode,
+    AudioCodec, AudioLayout, Deinterlace, FrameRate, ImageKind, ListedProfile, Mark, Place, Preset,
+    Profile, Scaling, StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule, VideoCodec,
+    Watermark, WatermarkMode,
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
+pub use resolution::{ListedResolution, Resolution};
 pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
 pub use session::{SessionEnd, SessionRecord, client_name};
 pub use text::InvalidField;

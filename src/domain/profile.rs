@@ -11,7 +11,10 @@ use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::rules::{Deinterlace, Preset, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule};
+pub use self::rules::{
+    AudioCodec, AudioLayout, Deinterlace, Preset, Scaling, SubtitleChoice, SubtitleMode,
+    SubtitleRule, VideoCodec,
+};
 pub use self::watermark::{ImageKind, Mark, Place, StoredWatermark, Watermark, WatermarkMode};
 use super::{Language, ProfileId, UtcMillis};
 
@@ -81,7 +84,7 @@ const RATES: [(&str, u32, u32); 8] = [
     ("60", 60, 1),
 ];
 
-/// What every rendition of a channel looks like: H.264, closed GOPs, AAC-LC 48 kHz stereo.
+/// What every rendition of a channel looks like: closed GOPs, 8 bits, sound of 48 kHz.
 ///
 /// Size, rate, codecs and audio layout are the *grid*: what a running stream cannot change. The
 /// rest is *looks*, which may change from one item to the next.
@@ -95,6 +98,15 @@ pub struct Profile {
     pub height: u32,
     /// The one frame rate.
     pub rate: FrameRate,
+    /// How pictures are coded. Profiles stored before there was a choice do not say.
+    #[serde(default)]
+    pub video_codec: VideoCodec,
+    /// How sound is coded.
+    #[serde(default)]
+    pub audio_codec: AudioCodec,
+    /// Where sound comes from.
+    #[serde(default)]
+    pub audio_layout: AudioLayout,
     /// Ceiling of the video bit rate in kbit/s.
     pub video_kbps: u32,
     /// The decoder's buffer (VBV) in kbit.
@@ -125,8 +137,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Ticks of one AAC frame (1024 samples at 48 kHz) on the 90 kHz clock.
-    pub const AUDIO_FRAME_TICKS: i64 = 1920;
+    /// Samples a second of all sound.
+    pub const SAMPLE_RATE: i64 = 48_000;
 
     /// Longest GOP a copied source may have, in milliseconds.
     pub const MAX_GOP_MS: i64 = 4_000;
@@ -142,6 +154,9 @@ impl Profile {
                     width,
                     height,
                     rate: FrameRate { num, den },
+                    video_codec: VideoCodec::H264,
+                    audio_codec: AudioCodec::Aac,
+                    audio_layout: AudioLayout::Stereo,
                     video_kbps,
                     buffer_kbit: video_kbps,
                     preset: Preset::Veryfast,
@@ -193,6 +208,9 @@ impl Profile {
             width: _,
             height: _,
             rate: _,
+            video_codec,
+            audio_codec,
+            audio_layout,
             video_kbps,
             buffer_kbit,
             preset,
@@ -214,6 +232,12 @@ impl Profile {
         digest.add(format_args!(" {} {copy_video} {copy_audio}", scaling.as_str()));
         for language in audio_languages {
             digest.add(format_args!(" {language}"));
+        }
+        // What everything was before there was a choice keeps the name that it had then.
+        let coding = (video_codec, audio_codec, audio_layout);
+        if coding != (&VideoCodec::H264, &AudioCodec::Aac, &AudioLayout::Stereo) {
+            let (video, audio) = (video_codec.as_str(), audio_codec.as_str());
+            digest.add(format_args!(" as {video} {audio} {}", audio_layout.as_str()));
         }
         if let Some(SubtitleRule { mode: _, choice, languages }) = burned {
             digest.add(format_args!(" burn {}", choice.as_str()));
@@ -238,7 +262,8 @@ impl Profile {
     /// What a running stream cannot change, as a text that is the same for the same grid.
     pub fn grid(&self) -> String {
         let Self { width, height, rate: FrameRate { num, den }, .. } = self;
-        format!("{width}x{height} {num}/{den}")
+        let (video, audio) = (self.video_codec.as_str(), self.audio_codec.as_str());
+        format!("{width}x{height} {num}/{den} {video} {audio} {}", self.audio_layout.as_str())
     }
 
     /// Frames between a key frame's decoding and its showing: 200 ms, at least five frames.
@@ -247,6 +272,11 @@ impl Profile {
     /// in DTS (`PTS − DTS` at every key frame is this many frames).
     pub fn reorder_frames(&self) -> i64 {
         i64::from(self.rate.num / self.rate.den).div_euclid(5).max(5)
+    }
+
+    /// How long a frame of sound is in 90 kHz ticks: the step of its grid.
+    pub fn audio_ticks(&self) -> i64 {
+        self.audio_codec.frame_samples() * 90_000 / Self::SAMPLE_RATE
     }
 
     /// The first frame of the grid at or after `at`.
@@ -336,8 +366,11 @@ mod tests {
         let plain = || Profile::named("720p25").unwrap();
         let german = || Language::read("de").unwrap();
         let burn = |choice, languages| SubtitleRule { mode: SubtitleMode::Burn, choice, languages };
-        let shaping: [Profile; 16] = [
+        let shaping: [Profile; 19] = [
             plain(),
+            Profile { video_codec: VideoCodec::Hevc, ..plain() },
+            Profile { audio_codec: AudioCodec::Ac3, ..plain() },
+            Profile { audio_layout: AudioLayout::Surround, ..plain() },
             Profile { width: 1278, ..plain() },
             Profile { rate: FrameRate { num: 50, den: 1 }, ..plain() },
             Profile { video_kbps: 3_999, ..plain() },
@@ -377,6 +410,27 @@ mod tests {
         assert!(plain.flows_into(&Profile { video_kbps: 900, ..plain.clone() }));
         assert!(!plain.flows_into(&Profile::named("720p50").unwrap()));
         assert!(!plain.flows_into(&Profile::named("1080p25").unwrap()));
+        let hevc = Profile { video_codec: VideoCodec::Hevc, ..plain.clone() };
+        let dolby = Profile { audio_codec: AudioCodec::Ac3, ..plain.clone() };
+        assert!(!plain.flows_into(&hevc) && !plain.flows_into(&dolby));
+    }
+
+    #[test]
+    fn a_profile_from_before_there_was_a_choice_of_codecs_keeps_its_renditions() {
+        let plain = Profile::named("720p25").unwrap();
+        assert_eq!(plain.shape(), "1280x720p25-0163859f0d7f7331");
+        let mut json = serde_json::to_value(&plain).unwrap();
+        for field in ["video_codec", "audio_codec", "audio_layout"] {
+            assert!(json.as_object_mut().unwrap().remove(field).is_some(), "{field}");
+        }
+        assert_eq!(serde_json::from_value::<Profile>(json).unwrap(), plain);
+    }
+
+    #[test]
+    fn sound_lies_on_the_grid_of_its_codec() {
+        let plain = Profile::named("720p25").unwrap();
+        assert_eq!(plain.audio_ticks(), 1_920);
+        assert_eq!(Profile { audio_codec: AudioCodec::Ac3, ..plain }.audio_ticks(), 2_880);
     }
 
     proptest! {

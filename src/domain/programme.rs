@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Channel, ChannelId, ChannelNumber, FrameRate, Media, MediaId, MediaKind, Profile, Slot,
-    SlotKind, UtcMillis,
+    AudioCodec, Channel, ChannelId, ChannelNumber, FrameRate, Media, MediaId, MediaKind, Profile,
+    Slot, SlotKind, UtcMillis, VideoCodec,
 };
 
 /// An entry of the guide. Its title is never empty and never a placeholder.
@@ -80,6 +80,10 @@ pub struct LineupChannel {
     pub height: u32,
     /// Frame rate of the picture.
     pub rate: FrameRate,
+    /// How the picture is coded.
+    pub video_codec: VideoCodec,
+    /// How the sound is coded.
+    pub audio_codec: AudioCodec,
 }
 
 impl LineupChannel {
@@ -94,6 +98,8 @@ impl LineupChannel {
             width: profile.width,
             height: profile.height,
             rate: profile.rate,
+            video_codec: profile.video_codec,
+            audio_codec: profile.audio_codec,
         }
     }
 

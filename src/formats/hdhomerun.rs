@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::escape_xml;
-use crate::domain::{InvalidField, LineupChannel};
+use crate::domain::{AudioCodec, InvalidField, LineupChannel, VideoCodec};
 
 /// What the device says it is; see the module's doc.
 pub const MODEL: &str = "HDHR5-4US";
@@ -159,8 +159,14 @@ fn entry(channel: &LineupChannel, server: &str) -> Entry {
     Entry {
         guide_number: channel.number.to_string(),
         guide_name: guide_name(channel),
-        video_codec: "H264",
-        audio_codec: "AAC",
+        video_codec: match channel.video_codec {
+            VideoCodec::H264 => "H264",
+            VideoCodec::Hevc => "HEVC",
+        },
+        audio_codec: match channel.audio_codec {
+            AudioCodec::Aac => "AAC",
+            AudioCodec::Ac3 => "AC3",
+        },
         hd: channel.is_hd().then_some(1),
         url: stream_url(channel, server),
     }

@@ -61,6 +61,8 @@ pub(crate) mod tests {
             width: 1280,
             height: 720,
             rate: FrameRate { num: 25, den: 1 },
+            video_codec: crate::domain::VideoCodec::H264,
+            audio_codec: crate::domain::AudioCodec::Aac,
         }
     }
 }

@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, collections, health, libraries, media, preparation, profiles, sessions,
-    settings, transcoding, watermarks,
+    agent, channels, collections, health, libraries, media, preparation, profiles, resolutions,
+    sessions, settings, transcoding, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -128,6 +128,8 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/watermarks",                  routes!(watermarks::list, watermarks::create))
         .at("/api/watermarks/{watermark}",      routes!(watermarks::read, watermarks::edit, watermarks::delete))
         .at("/api/watermarks/{watermark}/image", routes!(watermarks::image, watermarks::put_image, watermarks::remove_image))
+        .at("/api/resolutions",                 routes!(resolutions::list, resolutions::create))
+        .at("/api/resolutions/{resolution}",    routes!(resolutions::read, resolutions::edit, resolutions::delete))
         .at("/api/ffmpeg-profiles",             routes!(profiles::list, profiles::create))
         .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
         .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))

@@ -9,6 +9,12 @@ pub const HEADER: usize = 7;
 pub const SILENCE: [u8; 13] =
     [0xFF, 0xF1, 0x4C, 0x80, 0x01, 0xBF, 0xFC, 0x21, 0x10, 0x04, 0x60, 0x8C, 0x1C];
 
+/// The same in 5.1, with `cl=5.1`.
+pub const SURROUND_SILENCE: [u8; 26] = [
+    0xFF, 0xF1, 0x4D, 0x80, 0x03, 0x5F, 0xFC, 0x01, 0x18, 0x20, 0x01, 0x08, 0x80, 0x23, 0x04, 0x60,
+    0x23, 0x10, 0x04, 0x60, 0x8C, 0x0C, 0x23, 0x00, 0x00, 0xE0,
+];
+
 /// What an ADTS header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -52,15 +58,37 @@ impl Header {
         i64::from(self.blocks) * 1024 * 90_000 / i64::from(self.sample_rate)
     }
 
-    /// Whether it is what every rendition carries: AAC-LC, 48 kHz, stereo, one block a frame.
-    pub fn is_profile_audio(&self) -> bool {
-        (self.object_type, self.sample_rate, self.channels, self.blocks) == (2, 48_000, 2, 1)
+    /// Whether it is what renditions carry: AAC-LC, 48 kHz, one block a frame; in stereo or 5.1.
+    pub fn is_profile_audio(&self, surround: bool) -> bool {
+        let channels = channels(surround);
+        (self.object_type, self.sample_rate, self.channels, self.blocks) == (2, 48_000, channels, 1)
     }
 }
 
-/// Whether `frame` is exactly one frame of what every rendition carries.
-pub fn is_profile_frame(frame: &[u8]) -> bool {
-    Header::parse(frame).is_some_and(|h| h.is_profile_audio() && h.length == frame.len())
+/// Whether `frame` is exactly one frame of what renditions carry, in stereo or 5.1.
+pub fn is_frame(frame: &[u8], surround: bool) -> bool {
+    Header::parse(frame).is_some_and(|h| h.is_profile_audio(surround) && h.length == frame.len())
+}
+
+/// Puts the header in front of a bare block of AAC-LC, 48 kHz; `None` when it is empty or longer
+/// than a frame can be.
+pub fn framed(block: &[u8], surround: bool) -> Option<Vec<u8>> {
+    let length = block.len() + HEADER;
+    let [.., high, low] = length.to_be_bytes();
+    if block.is_empty() || length > 0x1FFF {
+        return None;
+    }
+    let channels = channels(surround);
+    let mut frame = Vec::with_capacity(length);
+    frame.extend([0xFF, 0xF1, 0x4C | channels >> 2, channels << 6 | high >> 3]);
+    frame.extend([high << 5 | low >> 3, low << 5 | 0x1F, 0xFC]);
+    frame.extend_from_slice(block);
+    Some(frame)
+}
+
+/// The channel configuration.
+fn channels(surround: bool) -> u8 {
+    if surround { 6 } else { 2 }
 }
 
 #[cfg(test)]
@@ -71,7 +99,7 @@ mod tests {
 
     #[test]
     fn silence_is_a_frame_of_the_profile() {
-        assert!(is_profile_frame(&SILENCE));
+        assert!(is_frame(&SILENCE, false) && is_frame(&SURROUND_SILENCE, true));
         assert_eq!(Header::parse(&SILENCE).unwrap().ticks(), 1920);
     }
 
@@ -80,7 +108,7 @@ mod tests {
         let mut frame = SILENCE;
         frame[2] = 0x50;
         let header = Header::parse(&frame).unwrap();
-        assert_eq!((header.sample_rate, header.is_profile_audio()), (44_100, false));
+        assert_eq!((header.sample_rate, header.is_profile_audio(false)), (44_100, false));
     }
 
     proptest! {

@@ -14,11 +14,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::coding::{PictureCoding, SoundCodec, SoundCoding};
 use super::packet::{
     PACKET, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, PIDS, Packet, read_timestamp, unwrap_near,
 };
-use super::psi::{self, TYPE_AAC, TYPE_H264};
-use super::{adts, h264};
+use super::psi;
 
 /// Longest time between clock references, in ticks.
 const PCR_LIMIT: i64 = 3_600;
@@ -26,8 +26,6 @@ const PCR_LIMIT: i64 = 3_600;
 const TABLE_LIMIT: i64 = 9_000;
 /// How far the clock runs behind the decoding time of a picture, in ticks.
 const CLOCK_LAG: i64 = 45_000;
-/// Distance of two audio frames, in ticks.
-const GRID: i64 = 1_920;
 /// Frames that the picture before a key frame may be held.
 const HOLD: i64 = 3;
 /// Sound that comes sooner than this before it is due overflows the buffer of a receiver.
@@ -132,6 +130,10 @@ struct Judge {
     group: Vec<i64>,
     /// When the last picture before the open group is shown.
     shown_before: Option<i64>,
+    /// What the first map says.
+    coding: Option<(PictureCoding, SoundCodec)>,
+    /// Whether the first frame of sound comes from all around.
+    surround: Option<bool>,
 }
 
 impl Judge {
@@ -152,7 +154,14 @@ impl Judge {
             frame: None,
             group: Vec::new(),
             shown_before: None,
+            coding: None,
+            surround: None,
         }
+    }
+
+    /// Without a map, which is a fault of its own, it is taken for what most streams are.
+    fn coding(&self) -> (PictureCoding, SoundCodec) {
+        self.coding.unwrap_or((PictureCoding::H264, SoundCodec::Aac))
     }
 
     fn fault(&mut self, what: String) {
@@ -235,10 +244,11 @@ impl Judge {
     }
 
     fn pmt(&mut self, payload: &[u8]) {
-        let expected = [(TYPE_H264, PID_VIDEO), (TYPE_AAC, PID_AUDIO)];
-        if psi::read_pmt(payload).as_deref() != Some(&expected) {
+        let coding = psi::coding_of(payload);
+        if coding.is_none() || self.coding.is_some_and(|known| coding != Some(known)) {
             self.fault("the PMT is not ours".to_owned());
         }
+        self.coding = self.coding.or(coding);
         self.waiting_tables.push(PID_PMT);
         self.lead[1] = Some(self.report.packets);
     }
@@ -311,7 +321,8 @@ impl Judge {
 
     fn access_unit(&mut self, pid: u16, open: &Open) -> Result<(), String> {
         let bytes = &open.bytes;
-        let id = if pid == PID_VIDEO { 0xE0 } else { 0xC0 };
+        let (pictures, sounds) = self.coding();
+        let id = if pid == PID_VIDEO { 0xE0 } else { sounds.stream_id() };
         if bytes.len() < 14 || bytes[..4] != [0, 0, 1, id] {
             return Err(format!("no PES packet on PID {pid:#x}"));
         }
@@ -334,7 +345,7 @@ impl Judge {
         }
         let dts = if bytes[7] & 0x40 == 0 { pts } else { stamp(14)? };
         self.picture(
-            SeenPicture { pts, dts, key: h264::is_idr(body), packet: open.packet },
+            SeenPicture { pts, dts, key: pictures.is_key(body), packet: open.packet },
             open,
             body,
         )
@@ -366,7 +377,7 @@ impl Judge {
         if seen.key != open.random_access {
             return Err("the random access flag and the picture disagree".to_owned());
         }
-        if seen.key && !h264::has_parameter_sets(body) {
+        if seen.key && !self.coding().0.has_parameter_sets(body) {
             return Err("a key frame without parameter sets".to_owned());
         }
         Ok(())
@@ -399,18 +410,22 @@ impl Judge {
     fn sound(&mut self, pts: i64, open: &Open, body: &[u8]) -> Result<(), String> {
         let fresh = self.fresh.remove(&PID_AUDIO);
         let last = self.report.sounds.last().copied();
+        let codec = self.coding().1;
+        let grid = codec.ticks();
         self.report.sounds.push(pts);
         if let Some(last) = last
             && !fresh
-            && pts != last + GRID
+            && pts != last + grid
         {
             return Err(format!("audio goes from {last} to {pts}"));
         }
-        if pts.rem_euclid(GRID) != 0 {
+        if pts.rem_euclid(grid) != 0 {
             return Err(format!("audio at {pts}, off the grid"));
         }
-        if !adts::is_profile_frame(body) {
-            return Err("an audio frame that is not AAC-LC 48 kHz stereo".to_owned());
+        let is_frame = |surround| SoundCoding { codec, surround, kbps: 0 }.is_frame(body);
+        let surround = *self.surround.get_or_insert_with(|| is_frame(true));
+        if !is_frame(surround) {
+            return Err("an audio frame of another coding or layout".to_owned());
         }
         if let Some((began, came)) = open.clock
             && (pts < came || pts - began > SOUND_EARLY)

@@ -1,7 +1,7 @@
 //! Takes a transport stream apart into access units with unwrapped times.
 //!
-//! Made for what ffmpeg writes into a pipe: one program, one H.264 and one AAC stream. Bytes may
-//! come in pieces of any size. Garbage between packets is skipped, a damaged PES packet is dropped
+//! Made for what ffmpeg writes into a pipe: one program, one stream of pictures and one of sound, in
+//! the codecs of [`super::coding`]. Bytes may come in pieces of any size. Garbage between packets is skipped, a damaged PES packet is dropped
 //! and counted, nothing panics.
 //!
 //! A video PES packet of unstated length ends only where the next one begins, so the last one of a
@@ -9,9 +9,9 @@
 
 use bytes::Bytes;
 
-use super::adts;
+use super::coding::SoundCodec;
 use super::packet::{PACKET, PID_PAT, Packet, SYNC, read_timestamp, unwrap_near};
-use super::psi::{self, TYPE_AAC, TYPE_H264};
+use super::psi;
 
 /// A PES packet that grows beyond this is dropped: no picture is that large.
 const MAX_PES: usize = 16 << 20;
@@ -21,7 +21,7 @@ const MAX_PES: usize = 16 << 20;
 pub enum Kind {
     /// A coded picture, Annex B.
     Video,
-    /// One AAC frame with its ADTS header.
+    /// One frame of sound; AAC with its ADTS header.
     Audio,
 }
 
@@ -151,10 +151,12 @@ impl Demuxer {
     /// The first stream of each kind is taken, once; later maps change nothing.
     fn read_map(&mut self, payload: &[u8]) {
         for (kind, pid) in psi::read_pmt(payload).unwrap_or_default() {
-            match kind {
-                TYPE_H264 if self.video.is_none() => self.video = Some(Stream::new(pid)),
-                TYPE_AAC if self.audio.is_none() => self.audio = Some(Stream::new(pid)),
-                _ => {}
+            if psi::picture_coding(kind).is_some() {
+                self.video.get_or_insert_with(|| Stream::new(pid));
+            }
+            if let Some(codec) = psi::sound_codec(kind).filter(|_| self.audio.is_none()) {
+                self.audio = Some(Stream::new(pid));
+                self.frames = FrameSplitter::new(codec);
             }
         }
     }
@@ -289,16 +291,28 @@ impl Pes {
     }
 }
 
-/// Splits audio payloads into ADTS frames; a frame may cross PES packets.
-#[derive(Debug, Default)]
+/// Splits audio payloads into frames; a frame may cross PES packets.
+#[derive(Debug)]
 struct FrameSplitter {
+    codec: SoundCodec,
     /// The beginning of a frame that is not complete yet.
     rest: Vec<u8>,
     /// Time of the frame that begins `rest`.
     next: Option<i64>,
 }
 
+impl Default for FrameSplitter {
+    /// For AAC, until the map says otherwise.
+    fn default() -> Self {
+        Self::new(SoundCodec::Aac)
+    }
+}
+
 impl FrameSplitter {
+    fn new(codec: SoundCodec) -> Self {
+        Self { codec, rest: Vec::new(), next: None }
+    }
+
     /// Takes a payload whose first *new* frame is at `pts`; says how many faults it met.
     fn push(&mut self, pts: Option<i64>, payload: &[u8], ready: &mut Vec<Sample>) -> u64 {
         let mut faults = 0;
@@ -309,13 +323,13 @@ impl FrameSplitter {
             self.next = stated.take().or(self.next);
         }
         let mut at = 0;
-        while at + adts::HEADER <= self.rest.len() {
+        while at + SoundCodec::HEADER <= self.rest.len() {
             if at >= carried
                 && let Some(pts) = stated.take()
             {
                 self.next = Some(pts);
             }
-            let Some(header) = adts::Header::parse(&self.rest[at..]) else {
+            let Some(header) = self.codec.frame(&self.rest[at..]) else {
                 faults += u64::from(at == 0 || self.rest[at - 1] != 0xFF);
                 at += 1;
                 continue;
@@ -325,7 +339,7 @@ impl FrameSplitter {
             let Some(pts) = self.next else { continue };
             let data = Bytes::copy_from_slice(frame);
             ready.push(Sample { kind: Kind::Audio, pts, dts: pts, data });
-            self.next = Some(pts + header.ticks());
+            self.next = Some(pts + header.ticks);
         }
         self.rest.drain(..at);
         // What begins a frame here began in this payload, so its time was stated here.

@@ -1,5 +1,7 @@
 //! The little of H.264 that splicing needs: which kinds of NAL units an access unit holds.
 
+use super::coding::Role;
+
 /// NAL unit type of a picture that is not a key frame.
 pub const NAL_SLICE: u8 = 1;
 /// NAL unit type of an IDR picture.
@@ -31,12 +33,21 @@ pub fn nal_type(nal: &[u8]) -> Option<u8> {
     nal.first().map(|header| header & 0x1F)
 }
 
+/// What a NAL unit is; `None` for an empty one.
+pub fn role(nal: &[u8]) -> Option<Role> {
+    Some(match nal_type(nal)? {
+        NAL_IDR => Role::Key,
+        NAL_SLICE..NAL_IDR => Role::Slice,
+        NAL_SPS => Role::StreamSet,
+        NAL_PPS => Role::PictureSet,
+        NAL_AUD => Role::Delimiter,
+        _ => Role::Other,
+    })
+}
+
 /// Whether the access unit is an IDR picture.
 pub fn is_idr(data: &[u8]) -> bool {
-    // The first slice decides: all slices of an IDR picture are IDR slices.
-    let first =
-        nal_units(data).filter_map(nal_type).find(|kind| (NAL_SLICE..=NAL_IDR).contains(kind));
-    first == Some(NAL_IDR)
+    super::coding::PictureCoding::H264.is_key(data)
 }
 
 /// Whether the access unit carries both parameter sets, so that decoding can begin with it.

@@ -1,14 +1,13 @@
 //! The two tables of a stream: PAT (which program) and PMT (which PIDs it has).
 //!
-//! Ours never change: one program, fixed PIDs, version 0. Sections longer than one packet are not
+//! Ours never change while a stream lasts: one program, fixed PIDs, version 0. Codecs that MPEG does
+//! not know or knew late say their name in a registration descriptor, as ATSC has it.
+//!
+//!  Sections longer than one packet are not
 //! read: neither ffmpeg's pipe nor we write them.
 
+use super::coding::{Coding, PictureCoding, SoundCodec};
 use super::packet::{PACKET, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, SYNC};
-
-/// Stream type of H.264.
-pub const TYPE_H264: u8 = 0x1B;
-/// Stream type of AAC in ADTS.
-pub const TYPE_AAC: u8 = 0x0F;
 
 /// The PAT packet, with continuity counter 0.
 pub fn pat_packet() -> [u8; PACKET] {
@@ -19,18 +18,46 @@ pub fn pat_packet() -> [u8; PACKET] {
 }
 
 /// The PMT packet, with continuity counter 0.
-pub fn pmt_packet() -> [u8; PACKET] {
+pub fn pmt_packet(coding: Coding) -> [u8; PACKET] {
     let [video_high, video_low] = PID_VIDEO.to_be_bytes();
-    let [audio_high, audio_low] = PID_AUDIO.to_be_bytes();
-    // Program 1, version 0, current; PCR on the video PID, no descriptors anywhere.
-    #[rustfmt::skip]
-    let body = [
-        0x00, 0x01, 0xC1, 0x00, 0x00,
-        0xE0 | video_high, video_low, 0xF0, 0x00,
-        TYPE_H264, 0xE0 | video_high, video_low, 0xF0, 0x00,
-        TYPE_AAC, 0xE0 | audio_high, audio_low, 0xF0, 0x00,
-    ];
+    // Program 1, version 0, current; PCR on the video PID.
+    let mut body = vec![0x00, 0x01, 0xC1, 0x00, 0x00, 0xE0 | video_high, video_low, 0xF0, 0x00];
+    let pictures = match coding.picture {
+        PictureCoding::H264 => &[][..],
+        PictureCoding::Hevc => b"HEVC",
+    };
+    let sounds = match coding.sound.codec {
+        SoundCodec::Aac => &[][..],
+        SoundCodec::Ac3 => b"AC-3",
+    };
+    for (kind, pid, name) in [
+        (coding.picture.stream_type(), PID_VIDEO, pictures),
+        (coding.sound.codec.stream_type(), PID_AUDIO, sounds),
+    ] {
+        let [high, low] = pid.to_be_bytes();
+        let described = if name.is_empty() { Vec::new() } else { [&[0x05, 4], name].concat() };
+        let length = u8::try_from(described.len()).unwrap_or(0);
+        body.extend([kind, 0xE0 | high, low, 0xF0, length]);
+        body.extend(described);
+    }
     table_packet(PID_PMT, 0x02, &body)
+}
+
+/// The codecs that a map of ours names; `None` for any other map.
+pub fn coding_of(payload: &[u8]) -> Option<(PictureCoding, SoundCodec)> {
+    let streams = read_pmt(payload)?;
+    let [(video, PID_VIDEO), (audio, PID_AUDIO)] = streams.as_slice() else { return None };
+    Some((picture_coding(*video)?, sound_codec(*audio)?))
+}
+
+/// The coding of pictures with this stream type.
+pub fn picture_coding(stream_type: u8) -> Option<PictureCoding> {
+    PictureCoding::ALL.into_iter().find(|coding| coding.stream_type() == stream_type)
+}
+
+/// The codec of sound with this stream type.
+pub fn sound_codec(stream_type: u8) -> Option<SoundCodec> {
+    SoundCodec::ALL.into_iter().find(|codec| codec.stream_type() == stream_type)
 }
 
 fn table_packet(pid: u16, table_id: u8, body: &[u8]) -> [u8; PACKET] {
@@ -108,11 +135,28 @@ mod tests {
         assert_eq!((pat.pid, pat.unit_start, pat.counter), (PID_PAT, true, 0));
         assert_eq!(read_pat(pat.payload.unwrap()), Some(PID_PMT));
 
-        let pmt = pmt_packet();
-        let pmt = Packet::parse(&pmt).unwrap();
-        assert_eq!(pmt.pid, PID_PMT);
-        let streams = vec![(TYPE_H264, PID_VIDEO), (TYPE_AAC, PID_AUDIO)];
-        assert_eq!(read_pmt(pmt.payload.unwrap()), Some(streams));
+        for coding in crate::mpegts::coding::tests::all() {
+            let pmt = pmt_packet(coding);
+            let pmt = Packet::parse(&pmt).unwrap();
+            assert_eq!(pmt.pid, PID_PMT);
+            let codecs = (coding.picture, coding.sound.codec);
+            assert_eq!(coding_of(pmt.payload.unwrap()), Some(codecs));
+        }
+        let plain = pmt_packet(Coding::PLAIN);
+        let streams = vec![(0x1B, PID_VIDEO), (0x0F, PID_AUDIO)];
+        assert_eq!(read_pmt(&plain[4..]), Some(streams));
+    }
+
+    #[test]
+    fn ac3_says_its_name_as_atsc_has_it() {
+        let sound = crate::mpegts::coding::SoundCoding {
+            codec: SoundCodec::Ac3,
+            surround: true,
+            kbps: 448,
+        };
+        let pmt = pmt_packet(Coding { sound, ..Coding::PLAIN });
+        let stream = [0x81, 0xE1, 0x01, 0xF0, 6, 0x05, 4, b'A', b'C', b'-', b'3'];
+        assert!(pmt.windows(stream.len()).any(|window| window == stream), "{pmt:x?}");
     }
 
     #[test]

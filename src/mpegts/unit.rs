@@ -12,8 +12,9 @@
 
 use bytes::Bytes;
 
+use super::coding::Coding;
 use super::packet::{PACKET, PID_AUDIO, PID_VIDEO, Packet, SYNC, WRAP, write_timestamp};
-use super::{adts, psi};
+use super::psi;
 
 /// How far the program clock runs behind the decoding times, in ticks.
 pub const PCR_LEAD: i64 = 45_000;
@@ -40,25 +41,20 @@ pub struct Picture {
     pub data: Bytes,
 }
 
-/// An AAC frame with its absolute time.
+/// A frame of sound with its absolute time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sound {
-    /// When it sounds, on the grid of 1920 ticks.
+    /// When it sounds, on the grid of its codec.
     pub pts: i64,
-    /// The frame with its ADTS header.
+    /// The frame; AAC with its ADTS header.
     pub data: Bytes,
-}
-
-impl Sound {
-    /// Silence at `pts`.
-    pub fn silence(pts: i64) -> Self {
-        Self { pts, data: Bytes::from_static(&adts::SILENCE) }
-    }
 }
 
 /// What goes into a unit.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
+    /// How pictures and sounds are coded.
+    pub coding: Coding,
     /// Decoding time at which the unit begins: that of its first picture.
     pub start: i64,
     /// Decoding time at which the next unit begins.
@@ -99,7 +95,7 @@ pub fn mux(parts: &Parts<'_>) -> Unit {
     let clock_only = beats.iter().filter(|beat| beat.picture.is_none()).count();
     let total = 2 * tables + count(&video_spread) + count(&audio_spread) + clock_only;
 
-    let mut out = Writer::new(total);
+    let mut out = Writer::new(parts.coding, total);
     let mut marks = Vec::with_capacity(beats.len());
     let mut sounds = parts.sounds.iter().zip(&audio_spread).peekable();
     let mut tables_written = 0;
@@ -219,17 +215,19 @@ struct Writer {
     bytes: Vec<u8>,
     pat: [u8; PACKET],
     pmt: [u8; PACKET],
+    sound_id: u8,
     table_counter: u8,
     video_counter: u8,
     audio_counter: u8,
 }
 
 impl Writer {
-    fn new(packets: usize) -> Self {
+    fn new(coding: Coding, packets: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(packets * PACKET),
             pat: psi::pat_packet(),
-            pmt: psi::pmt_packet(),
+            pmt: psi::pmt_packet(coding),
+            sound_id: coding.sound.codec.stream_id(),
             table_counter: 0,
             video_counter: 0,
             audio_counter: 0,
@@ -262,7 +260,7 @@ impl Writer {
     fn sound(&mut self, sound: &Sound, packets: usize) {
         let length = u16::try_from(AUDIO_HEADER - 6 + sound.data.len()).unwrap_or(0).to_be_bytes();
         let mut header = [0; AUDIO_HEADER];
-        header[..9].copy_from_slice(&[0, 0, 1, 0xC0, length[0], length[1], 0x84, 0x80, 5]);
+        header[..9].copy_from_slice(&[0, 0, 1, self.sound_id, length[0], length[1], 0x84, 0x80, 5]);
         header[9..].copy_from_slice(&write_timestamp(2, sound.pts));
         let content = Content { header: &header, body: &sound.data };
         self.audio_counter = self.pes(PID_AUDIO, self.audio_counter, &[], content, packets);

@@ -27,6 +27,7 @@ mod media;
 mod migrate;
 mod profiles;
 mod readers;
+mod resolutions;
 pub mod sessions;
 mod settings;
 mod timelines;

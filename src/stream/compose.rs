@@ -8,18 +8,19 @@
 //!   before is held. So is what a complete rendition lacks at the end of its slot, up to
 //!   [`TAIL_HOLD_MS`]. Any other hole is *missing*: the caller waits for it or shows the slate.
 //! - Slates repeat on their own grid since the epoch, so where a hole begins does not matter.
-//! - Sound lies on the grid of 1920 ticks since the epoch. A unit carries what is due while its
+//! - Sound lies on the grid of its codec (1920 ticks for AAC) since the epoch. A unit carries what is due while its
 //!   pictures are *decoded*, so the last sound of an item comes in the next item's first unit.
 //!
 //! PURE: no clock, no file, no task. What varies is handed in by [`Composer::new`].
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::coding::coding;
 use super::rendition::{
     Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, SLATE_NO_PROGRAMMING, SLATE_STANDBY,
 };
@@ -63,7 +64,7 @@ impl Clip {
 /// Audio frames in a row from one GOP, or silence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AudioRun {
-    /// Position of the first on the grid of 1920 ticks.
+    /// Position of the first on the profile's grid of sound.
     pub grid: i64,
     /// How many.
     pub count: usize,
@@ -237,7 +238,7 @@ impl<'a> Composer<'a> {
         let window = sounding(self.profile, plan.first, plan.end);
         let mut before: Option<(i64, i64, Option<Clip>)> = None;
         for grid in window {
-            let frame = self.profile.rate.frame_at_or_before(grid * Profile::AUDIO_FRAME_TICKS);
+            let frame = self.profile.rate.frame_at_or_before(grid * self.profile.audio_ticks());
             let shown = if frame >= plan.first {
                 matches!(plan.shows, Shows::Media(_)).then_some(&plan.clip)
             } else {
@@ -403,7 +404,7 @@ impl Place {
 
 /// The grid positions of the audio in the unit `first..end`.
 fn sounding(profile: &Profile, first: i64, end: i64) -> std::ops::Range<i64> {
-    let step = Profile::AUDIO_FRAME_TICKS;
+    let step = profile.audio_ticks();
     let at_or_after = |tick: i64| (tick + step - 1).div_euclid(step);
     at_or_after(decoded(profile, first))..at_or_after(decoded(profile, end))
 }
@@ -429,7 +430,7 @@ fn find_audio(
     frame: i64,
     grid: i64,
 ) -> Option<(RenditionKey, GopEntry, usize)> {
-    let step = Profile::AUDIO_FRAME_TICKS;
+    let step = profile.audio_ticks();
     let zero = profile.tick_of(base);
     let next = index.gops.partition_point(|gop| base + gop.first_frame <= frame);
     // Rounding can put an audio frame into the GOP before or after the one shown.
@@ -479,6 +480,8 @@ pub trait Reader {
 pub fn mux(plan: &UnitPlan, profile: &Profile, reader: &mut dyn Reader) -> Result<Unit, ReadError> {
     let gop = reader.pictures(&plan.clip.key, &plan.clip.gop)?;
     let pictures = pictures(plan, profile, &gop);
+    let coding = coding(profile);
+    let silence = LazyCell::new(|| coding.sound.silence());
     let mut sounds = Vec::new();
     for run in &plan.audio {
         let frames = run
@@ -486,15 +489,13 @@ pub fn mux(plan: &UnitPlan, profile: &Profile, reader: &mut dyn Reader) -> Resul
             .as_ref()
             .and_then(|(key, gop, at)| reader.sounds(key, gop).map(|frames| (frames, *at)));
         for (nth, grid) in (0..run.count).zip(run.grid..) {
-            let pts = grid * Profile::AUDIO_FRAME_TICKS;
+            let pts = grid * profile.audio_ticks();
             let frame = frames.as_ref().and_then(|(frames, at)| frames.get(at + nth));
-            sounds.push(match frame {
-                Some(data) => Sound { pts, data: data.clone() },
-                None => Sound::silence(pts),
-            });
+            sounds.push(Sound { pts, data: frame.unwrap_or_else(|| &silence).clone() });
         }
     }
     Ok(unit::mux(&Parts {
+        coding,
         start: decoded(profile, plan.first),
         end: decoded(profile, plan.end),
         pictures: &pictures,

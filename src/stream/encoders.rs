@@ -22,7 +22,7 @@ use super::ffmpeg::encoders as words;
 use super::ffmpeg::{Hardware, TEST_FRAMES};
 use crate::domain::{
     Acceleration, AccelerationChoice, Accelerator, ConformJob, ConformRun, EncoderReport,
-    EncoderState, EncoderTest, Fact, Media, Profile, RunsOn, UtcMillis,
+    EncoderState, EncoderTest, Fact, FfmpegRuns, Media, Profile, RunsOn, UtcMillis, VideoCodec,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::files;
@@ -65,6 +65,7 @@ pub struct Encoders {
 #[derive(Debug, Default)]
 struct State {
     choice: AccelerationChoice,
+    tuning: FfmpegRuns,
     report: Option<EncoderReport>,
     testing: bool,
     /// Failures in a row by kind.
@@ -79,7 +80,7 @@ struct State {
 pub struct Standing {
     /// What is chosen.
     pub choice: AccelerationChoice,
-    /// What a conform that begins now is encoded with.
+    /// What a conform to H.264 that begins now is encoded with.
     pub in_use: Accelerator,
     /// Whether tests are running.
     pub testing: bool,
@@ -103,7 +104,8 @@ impl Encoders {
         let encoders = Self::software_only();
         let test = EncoderTest {
             kind,
-            encoder: Hardware::encoder(kind).to_owned(),
+            codec: VideoCodec::H264,
+            encoder: kind.encoder(VideoCodec::H264).to_owned(),
             state: EncoderState::Works,
             speed: None,
             device: None,
@@ -153,12 +155,22 @@ impl Encoders {
         }
     }
 
-    /// What encodes `media`; `None` for the processor. Memory only.
+    /// Takes over how runs of ffmpeg are made from now on.
+    pub fn tune(&self, tuning: FfmpegRuns) {
+        self.state().tuning = tuning;
+    }
+
+    /// How runs of ffmpeg are made now. Memory only.
+    pub fn tuning(&self) -> FfmpegRuns {
+        self.state().tuning.clone()
+    }
+
+    /// What encodes `media` to `codec`; `None` for the processor. Memory only.
     ///
     /// All media comes from files so far; the choices of single sources wait for those sources.
-    pub fn hardware_for(&self, _media: &Media) -> Option<Hardware> {
+    pub fn hardware_for(&self, _media: &Media, codec: VideoCodec) -> Option<Hardware> {
         let state = self.state();
-        let kind = state.in_use();
+        let kind = state.in_use(codec);
         let device = state.choice.device.clone();
         (kind != Accelerator::Software).then_some(Hardware { kind, device })
     }
@@ -191,7 +203,7 @@ impl Encoders {
         benched.sort();
         Standing {
             choice: state.choice.clone(),
-            in_use: state.in_use(),
+            in_use: state.in_use(VideoCodec::H264),
             testing: state.testing,
             report: state.report.clone(),
             benched,
@@ -254,15 +266,17 @@ impl Encoders {
             }
         };
         let mut tests = Vec::new();
-        for kind in Accelerator::ALL {
-            tests.push(means.test(kind, device.clone(), &built).await);
+        for codec in [VideoCodec::H264, VideoCodec::Hevc] {
+            for kind in Accelerator::ALL {
+                tests.push(means.test((kind, codec), device.clone(), &built).await);
+            }
         }
         let report = EncoderReport { key, version, tests };
         let working: Vec<&str> = report
             .tests
             .iter()
             .filter(|test| test.state == EncoderState::Works)
-            .map(|test| test.kind.as_str())
+            .map(|test| test.encoder.as_str())
             .collect();
         tracing::info!("encoders that work here: {}", working.join(", "));
         if let Some(file) = &means.file {
@@ -296,12 +310,13 @@ impl Encoders {
 }
 
 impl State {
-    /// What a conform that begins now is encoded with.
-    fn in_use(&self) -> Accelerator {
+    /// What a conform to `codec` that begins now is encoded with.
+    fn in_use(&self, codec: VideoCodec) -> Accelerator {
         let tests = self.report.as_ref().map_or(&[][..], |report| &report.tests);
         let good = |kind: Accelerator| {
-            let works =
-                |test: &&EncoderTest| test.kind == kind && test.state == EncoderState::Works;
+            let works = |test: &&EncoderTest| {
+                (test.kind, test.codec, test.state) == (kind, codec, EncoderState::Works)
+            };
             tests.iter().find(works).filter(|_| !self.benched.contains_key(&kind))
         };
         let found = match self.choice.all {
@@ -325,7 +340,7 @@ impl Means {
         }
         devices.sort();
         devices.dedup();
-        format!("ffmpeg {version} on {host} with {device} of {}", devices.join(" "))
+        format!("codecs of ffmpeg {version} on {host} with {device} of {}", devices.join(" "))
     }
 
     async fn ask(&self, about: &str) -> Result<String, ProcessError> {
@@ -365,13 +380,14 @@ impl Means {
     /// Tests one encoder.
     async fn test(
         &self,
-        kind: Accelerator,
+        (kind, codec): (Accelerator, VideoCodec),
         device: Option<String>,
         built: &BTreeSet<String>,
     ) -> EncoderTest {
-        let encoder = Hardware::encoder(kind);
+        let encoder = kind.encoder(codec);
         let mut test = EncoderTest {
             kind,
+            codec,
             encoder: encoder.to_owned(),
             state: EncoderState::Untested,
             speed: None,
@@ -401,7 +417,7 @@ impl Means {
             return test;
         }
         let began = tokio::time::Instant::now();
-        let finished = self.run(Hardware { kind, device }.test(), TEST_TIMEOUT).await;
+        let finished = self.run(Hardware { kind, device }.test(codec), TEST_TIMEOUT).await;
         let took = began.elapsed().as_secs_f64();
         match finished {
             Ok(Finished { code: Some(0), stdout, .. })

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::coding::coding;
 use super::compose::Reader;
 use super::rendition::{
     Conforming, Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions,
@@ -17,8 +18,9 @@ use crate::domain::{
     ChannelId, JobBeat, LibraryId, Media, MediaId, MediaKind, Profile, Slot, SlotKind, Timeline,
     UtcMillis,
 };
+use crate::mpegts::adts;
+use crate::mpegts::coding::{PictureCoding, SoundCodec};
 use crate::mpegts::demux::{Demuxer, Kind, Sample};
-use crate::mpegts::h264;
 
 /// How a rendition is laid out.
 #[derive(Debug, Clone)]
@@ -86,9 +88,10 @@ impl FakeStore {
         let (video, audio): (Vec<_>, Vec<_>) =
             samples.into_iter().partition(|sample| sample.kind == Kind::Video);
         let zero = video[0].pts;
+        let pictures = coding(profile).picture;
         let frame = |pts: i64| profile.rate.frame_at_or_after(pts - zero - 900);
         let starts: Vec<usize> =
-            (0..video.len()).filter(|at| h264::is_idr(&video[*at].data)).collect();
+            (0..video.len()).filter(|at| pictures.is_key(&video[*at].data)).collect();
         let mut entries = Vec::new();
         let mut gops = Vec::new();
         for (nth, start) in starts.iter().enumerate() {
@@ -239,7 +242,10 @@ pub(in crate::stream) fn timeline(start: i64, slots: &[(Option<i64>, i64, i64)])
 /// What an access unit says it is: `('v', media, frame)` or `('a', media, tick)`.
 pub(in crate::stream) fn read_label(data: &[u8]) -> Option<(char, i64, i64)> {
     let text = String::from_utf8_lossy(data);
-    let mut words = text[text.find('<')? + 1..text.find('>')?].split(' ');
+    // Silence holds any sign by chance, but none of these words.
+    let at = text.find("<v ").or_else(|| text.find("<a "))?;
+    let label = &text[at + 1..];
+    let mut words = label[..label.find('>')?].split(' ');
     let kind = words.next()?.chars().next()?;
     Some((kind, words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
@@ -256,9 +262,9 @@ fn make(media: MediaId, profile: &Profile, layout: &Layout) -> Rendition {
         let pictures = (shown + layout.every - 1) / layout.every;
         let video = decode_order(pictures, layout.b_pictures)
             .map(|n| n * layout.every)
-            .map(|n| VideoUnit { frame: at + n, data: picture(media, at + n, n == 0) })
+            .map(|n| VideoUnit { frame: at + n, data: picture(profile, media, at + n, n == 0) })
             .collect();
-        let tick = |n: i64| layout.audio_from.unwrap_or(0) + n * Profile::AUDIO_FRAME_TICKS;
+        let tick = |n: i64| layout.audio_from.unwrap_or(0) + n * profile.audio_ticks();
         let from = sounds;
         while layout.audio_from.is_some() && tick(sounds) < profile.tick_of(end) {
             sounds += 1;
@@ -275,7 +281,8 @@ fn make(media: MediaId, profile: &Profile, layout: &Layout) -> Rendition {
             offset: u64::try_from(at).unwrap(),
             length: 1,
         });
-        gops.push(Gop { video, audio: (from..sounds).map(|n| sound(media, tick(n))).collect() });
+        let audio = (from..sounds).map(|n| sound(profile, media, tick(n))).collect();
+        gops.push(Gop { video, audio });
         at = end;
     }
     let key = RenditionKey { media, version: 1, profile: profile.shape() };
@@ -296,25 +303,31 @@ fn decode_order(count: i64, b_pictures: usize) -> impl Iterator<Item = i64> {
     std::iter::once(0).chain(groups)
 }
 
-fn picture(media: MediaId, frame: i64, key: bool) -> Bytes {
-    let mut data = vec![0, 0, 0, 1, 9, 0xF0];
-    let slice: &[u8] = if key {
-        &[0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x65]
-    } else {
-        &[0, 0, 1, 0x41]
+fn picture(profile: &Profile, media: MediaId, frame: i64, key: bool) -> Bytes {
+    let units: &[&[u8]] = match (coding(profile).picture, key) {
+        (PictureCoding::H264, true) => &[&[9, 0xF0], &[0x67, 1], &[0x68, 1], &[0x65]],
+        (PictureCoding::H264, false) => &[&[9, 0xF0], &[0x41]],
+        (PictureCoding::Hevc, true) => {
+            &[&[0x46, 1, 0x50], &[0x40, 1, 1], &[0x42, 1, 1], &[0x44, 1, 1], &[0x26, 1]]
+        }
+        (PictureCoding::Hevc, false) => &[&[0x46, 1, 0x50], &[2, 1]],
     };
-    data.extend_from_slice(slice);
+    let mut data: Vec<u8> = units.iter().flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect();
     data.extend(format!("<v {} {frame}>", media.0).into_bytes());
     data.resize(data.len() + usize::try_from((frame * 7).rem_euclid(400)).unwrap(), 0x55);
     data.into()
 }
 
-fn sound(media: MediaId, tick: i64) -> Bytes {
-    let text = format!("<a {} {tick}>", media.0);
-    let length = 7 + text.len();
-    let mut data = crate::mpegts::adts::SILENCE[..7].to_vec();
-    data[4] = u8::try_from(length >> 3).unwrap();
-    data[5] = u8::try_from((length & 7) << 5).unwrap() | 0x1F;
-    data.extend(text.into_bytes());
-    data.into()
+fn sound(profile: &Profile, media: MediaId, tick: i64) -> Bytes {
+    let text = format!("<a {} {tick}>", media.0).into_bytes();
+    let sound = coding(profile).sound;
+    match sound.codec {
+        SoundCodec::Aac => adts::framed(&text, sound.surround).unwrap().into(),
+        SoundCodec::Ac3 => {
+            // Nobody decodes it, so its checksums may be wrong.
+            let mut frame = sound.silence().to_vec();
+            frame[20..20 + text.len()].copy_from_slice(&text);
+            frame.into()
+        }
+    }
 }

@@ -10,6 +10,7 @@
 pub mod ahead;
 mod channel;
 pub mod claims;
+mod coding;
 pub mod compose;
 pub mod conform;
 mod core;
@@ -57,8 +58,8 @@ pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
-    AccelerationChoice, Channel, ChannelId, Fact, JobBeat, LibraryId, Media, MediaId, Profile,
-    SessionEnd, SessionRecord, Timeline, UtcMillis, ViewerId,
+    AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, LibraryId, Media, MediaId,
+    Profile, SessionEnd, SessionRecord, Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -92,6 +93,8 @@ pub struct Settings {
     pub ffmpeg: OsString,
     /// What decodes and encodes.
     pub acceleration: AccelerationChoice,
+    /// How ffmpeg is run.
+    pub runs: FfmpegRuns,
     /// Limits of the process pool.
     pub limits: pool::Limits,
 }
@@ -234,6 +237,7 @@ pub fn start(
         dev: "/dev".into(),
     };
     let encoders = Encoders::start(means, settings.acceleration.clone(), stop, facts.clone());
+    encoders.tune(settings.runs.clone());
     let conformer = Conformer::start(
         Arc::clone(&shelf),
         Arc::clone(&store),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::channel::{DiskReader, Live, composing};
+use super::coding::coding;
 use super::compose::{Reader, Shows, UnitPlan};
 use super::core::Core;
 use super::hls::{Form, Variant, master, part};
 use super::sessions::VIA_HLS;
 use super::{JoinError, ViewerInfo, hls};
 use crate::domain::ChannelId;
-use crate::mpegts::h264;
+use crate::mpegts::coding::PictureCoding;
 
 /// A place in the future of a playlist that its reader waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,13 +135,13 @@ impl Core {
             let (from, to) = (frame(now_ms), frame(now_ms + self.keeping.lead_ms));
             units = composing(&on_air, &*self.renditions, &[], |c| hls::compose(c, from, to));
         }
-        let picture = self.codec_of(&units).await;
+        let picture = self.codec_of(coding(&on_air.profile).picture, &units).await;
         let variant = Variant::of(&on_air.profile, &units, picture);
         Some(master(&on_air.profile, &variant, form))
     }
 
     /// What codec a player needs for `units`: the highest that their first pictures name.
-    async fn codec_of(&self, units: &[Arc<UnitPlan>]) -> Option<String> {
+    async fn codec_of(&self, coding: PictureCoding, units: &[Arc<UnitPlan>]) -> Option<String> {
         let mut firsts: Vec<Arc<UnitPlan>> = Vec::new();
         for unit in units.iter().rev() {
             let known = firsts.iter().any(|first| first.clip.key == unit.clip.key);
@@ -154,7 +155,7 @@ impl Core {
             let codec = |unit: &Arc<UnitPlan>| {
                 // reason: what cannot be read now says nothing, and another name will do.
                 let gop = reader.pictures(&unit.clip.key, &unit.clip.gop).ok()?;
-                h264::codec(&gop.video.first()?.data)
+                coding.name(&gop.video.first()?.data)
             };
             firsts.iter().filter_map(codec).max()
         });

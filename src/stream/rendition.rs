@@ -37,7 +37,8 @@ pub struct GopEntry {
     pub first_frame: i64,
     /// Frames it covers until the next GOP begins; at least its number of access units.
     pub frames: u32,
-    /// Time of its first audio frame in 90 kHz ticks after media time zero; rigid 1920 steps follow.
+    /// Time of its first audio frame in 90 kHz ticks after media time zero; rigid steps follow, as
+    /// long as a frame of the codec.
     ///
     /// A GOP holds the audio that sounds while it is shown (± half an audio frame), wherever ffmpeg
     /// interleaved it; the next GOP of the same run continues the same steps.
@@ -102,7 +103,8 @@ impl RenditionIndex {
 pub struct VideoUnit {
     /// The frame it is shown at, counted from the start of the media.
     pub frame: i64,
-    /// Annex B bytes, access unit delimiter first; the first unit of a GOP is an IDR with SPS/PPS.
+    /// Annex B bytes, access unit delimiter first; the first unit of a GOP is an IDR with its
+    /// parameter sets.
     pub data: Bytes,
 }
 
@@ -111,7 +113,7 @@ pub struct VideoUnit {
 pub struct Gop {
     /// Its pictures in decode order; never empty; the first one is the IDR.
     pub video: Vec<VideoUnit>,
-    /// Its audio frames (ADTS, AAC-LC 48 kHz stereo), 1920 ticks each, from `GopEntry::audio_tick`.
+    /// Its audio frames, as the profile codes them, one after the other from `GopEntry::audio_tick`.
     pub audio: Vec<Bytes>,
 }
 

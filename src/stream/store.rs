@@ -84,6 +84,9 @@ pub struct Notes {
     pub end_frame: Option<i64>,
     /// Why its picture cannot be copied, once that was tried.
     pub copy_barred: Option<String>,
+    /// Why its sound cannot be copied, once that was tried.
+    #[serde(default)]
+    pub sound_barred: Option<String>,
     /// What its sound is lifted by, in hundredths of a decibel; one for all of it.
     pub gain: Option<i32>,
     /// Why its subtitles are not burned in, once that failed.

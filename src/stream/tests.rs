@@ -590,6 +590,7 @@ impl Rig {
         let mut settings = Settings {
             own_machine: true,
             acceleration: crate::domain::AccelerationChoice::default(),
+            runs: crate::domain::FfmpegRuns::default(),
             cache_dir: folder.path().to_owned(),
             shown_dir: folder.path().join("shown"),
             cache_bytes: 0,

@@ -308,5 +308,7 @@ fn channel(id: i64, number: &str, name: &str) -> LineupChannel {
         width: 1280,
         height: 720,
         rate: FrameRate { num: 25, den: 1 },
+        video_codec: crate::domain::VideoCodec::H264,
+        audio_codec: crate::domain::AudioCodec::Aac,
     }
 }

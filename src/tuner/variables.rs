@@ -441,6 +441,8 @@ mod tests {
             width: 1280,
             height: 720,
             rate: FrameRate { num: 25, den: 1 },
+            video_codec: crate::domain::VideoCodec::H264,
+            audio_codec: crate::domain::AudioCodec::Aac,
         };
         vec![channel(1, "5", "Films"), channel(2, "7.1", "Shows")]
     }

@@ -59,6 +59,33 @@ fn a_profile_is_made_used_changed_and_only_then_deleted() {
         let known = app.control().lineup().unwrap();
         assert_eq!((known[0].width, known[0].height), (640, 360));
 
+        // Named sizes, and profiles by id, as older clients know them.
+        let sizes = app.operator().json("/api/resolutions").await;
+        let hd = sizes.as_array().unwrap().iter().find(|size| size["name"] == "1280x720").unwrap();
+        assert_eq!(hd["is_custom"], false);
+        let pal = json!({"name": "PAL", "width": 720, "height": 576});
+        let (status, pal) = send(&app, Method::POST, "/api/resolutions", &pal).await;
+        assert_eq!((status.as_u16(), pal["is_custom"].as_bool()), (201, Some(true)));
+        let cinema = json!({"name": "Cinema", "resolution_id": pal["id"], "audio_format": "ac3",
+            "audio_channels": 6, "video_format": "hevc"});
+        let (status, cinema) = send(&app, Method::POST, ALL, &cinema).await;
+        assert_eq!((status.as_u16(), cinema["width"].as_i64()), (201, Some(720)), "{cinema}");
+        assert_eq!((&cinema["resolution_id"], &cinema["audio_bitrate"]), (&pal["id"], &json!(448)));
+        let by_id = json!({"name": "Two", "ffmpeg_profile_id": cinema["id"]});
+        let (status, two) = send(&app, Method::POST, "/api/channels", &by_id).await;
+        assert_eq!((status.as_u16(), two["profile"].as_str()), (201, Some("Cinema")));
+        assert_eq!(two["ffmpeg_profile_id"], cinema["id"]);
+        let nobody = json!({"ffmpeg_profile_id": 4711});
+        let two = format!("/api/channels/{}", two["id"]);
+        assert_eq!(send(&app, Method::PUT, &two, &nobody).await.0, 422);
+        let pal = format!("/api/resolutions/{}", pal["id"]);
+        let smaller = json!({"height": 480});
+        assert_eq!(send(&app, Method::PUT, &pal, &smaller).await.1["height"], 480);
+        assert_eq!(send(&app, Method::PUT, &pal, &json!({"width": 3})).await.0, 422);
+        assert_eq!(send(&app, Method::DELETE, &pal, &json!({})).await.0, 204);
+        assert_eq!(send(&app, Method::DELETE, "/api/resolutions/1", &json!({})).await.0, 409);
+        assert_eq!(send(&app, Method::DELETE, &two, &json!({})).await.0, 204);
+
         // A profile in use stays, and so do the built-in ones.
         let (status, answer) = send(&app, Method::DELETE, &path, &json!({})).await;
         assert_eq!(status, 409);

@@ -97,6 +97,8 @@ pub(super) fn guide(channels: i64, programmes: i64) -> Guide {
             width: 1280,
             height: 720,
             rate: FrameRate { num: 25, den: 1 },
+            video_codec: crate::domain::VideoCodec::H264,
+            audio_codec: crate::domain::AudioCodec::Aac,
         })
         .collect();
     let entries = |_: &LineupChannel| {

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::super::{InvalidField, check_name};
-use super::{Profile, SubtitleChoice, SubtitleMode};
+use super::{AudioCodec, AudioLayout, Profile, SubtitleChoice, SubtitleMode};
 
 /// Languages that a list may name.
 const LANGUAGES: usize = 8;
@@ -17,14 +17,25 @@ impl Profile {
     pub const VIDEO_KBPS: RangeInclusive<u32> = 100..=50_000;
     /// Least and greatest decoder buffer in kbit.
     pub const BUFFER_KBIT: RangeInclusive<u32> = 100..=100_000;
-    /// Least and greatest audio bit rate in kbit/s.
-    pub const AUDIO_KBPS: RangeInclusive<u32> = 48..=320;
+    /// Least and greatest audio bit rate in kbit/s, of all codecs and layouts.
+    pub const AUDIO_KBPS: RangeInclusive<u32> = 48..=640;
     /// Quietest and loudest target in LUFS.
     pub const LUFS: RangeInclusive<i32> = -31..=-8;
+
+    /// Least and greatest audio bit rate of this codec and layout, and what is usual.
+    pub fn audio_rates(codec: AudioCodec, layout: AudioLayout) -> (RangeInclusive<u32>, u32) {
+        match (codec, layout) {
+            (AudioCodec::Aac, AudioLayout::Stereo) => (48..=320, 160),
+            (AudioCodec::Aac, AudioLayout::Surround) => (128..=640, 384),
+            (AudioCodec::Ac3, AudioLayout::Stereo) => (96..=640, 192),
+            (AudioCodec::Ac3, AudioLayout::Surround) => (224..=640, 448),
+        }
+    }
 
     /// Everything about this profile that cannot be taken, by the field names of the API.
     pub fn mistakes(&self) -> Vec<InvalidField> {
         let mut wrong = Vec::new();
+        let (audio_rates, _) = Self::audio_rates(self.audio_codec, self.audio_layout);
         wrong.extend(check_name(&self.name).err());
         if self.name.contains(['/', '\\']) {
             let fix = "write a name without slashes";
@@ -35,7 +46,7 @@ impl Profile {
             ("height", self.height, Self::HEIGHTS),
             ("video_bitrate", self.video_kbps, Self::VIDEO_KBPS),
             ("video_buffer_size", self.buffer_kbit, Self::BUFFER_KBIT),
-            ("audio_bitrate", self.audio_kbps, Self::AUDIO_KBPS),
+            ("audio_bitrate", self.audio_kbps, audio_rates),
         ] {
             if !range.contains(&value) {
                 wrong.push(outside(field, value, &range));

@@ -60,6 +60,86 @@ words!(
 );
 
 words!(
+    /// How pictures are coded.
+    VideoCodec {
+        /// What every client plays.
+        H264 = "h264",
+        /// Half the bits for the same picture; 8 bits a sample.
+        Hevc = "hevc",
+    }
+);
+
+impl Default for VideoCodec {
+    /// H.264.
+    fn default() -> Self {
+        Self::H264
+    }
+}
+
+words!(
+    /// How sound is coded.
+    AudioCodec {
+        /// AAC-LC.
+        Aac = "aac",
+        /// Dolby Digital, which receivers take as it is.
+        Ac3 = "ac3",
+    }
+);
+
+impl AudioCodec {
+    /// Samples of a frame.
+    pub fn frame_samples(self) -> i64 {
+        match self {
+            Self::Aac => 1_024,
+            Self::Ac3 => 1_536,
+        }
+    }
+}
+
+impl Default for AudioCodec {
+    /// AAC.
+    fn default() -> Self {
+        Self::Aac
+    }
+}
+
+words!(
+    /// Where sound comes from.
+    AudioLayout {
+        /// Left and right.
+        Stereo = "stereo",
+        /// All around: five loudspeakers and one for the lowest notes (5.1).
+        Surround = "surround",
+    }
+);
+
+impl AudioLayout {
+    /// How many channels it has.
+    pub fn channels(self) -> u32 {
+        match self {
+            Self::Stereo => 2,
+            Self::Surround => 6,
+        }
+    }
+
+    /// The layout with so many channels; `None` when it is not one of ours.
+    pub fn with_channels(channels: i64) -> Option<Self> {
+        match channels {
+            2 => Some(Self::Stereo),
+            6 => Some(Self::Surround),
+            _ => None,
+        }
+    }
+}
+
+impl Default for AudioLayout {
+    /// Stereo.
+    fn default() -> Self {
+        Self::Stereo
+    }
+}
+
+words!(
     /// What is done to interlaced pictures.
     Deinterlace {
         /// Pictures that are marked as interlaced are made progressive.

@@ -112,6 +112,19 @@ impl Default for Watermark {
 }
 
 impl Watermark {
+    /// Whether it is seen anywhere in `from..until`, in ticks of an item's time.
+    pub fn is_seen_in(&self, from: i64, until: i64) -> bool {
+        const SECOND: i64 = 90_000;
+        if self.mode == WatermarkMode::Permanent {
+            return from < until;
+        }
+        let every = i64::from(self.frequency_minutes.max(1)) * 60 * SECOND;
+        let shown = i64::from(self.duration_seconds) * SECOND;
+        // Of all appearances that begin before `until` the last one ends last.
+        let last = (until - 1).div_euclid(every) * every;
+        from < until && last >= 0 && last + shown > from
+    }
+
     /// Everything about it that cannot be taken, by the field names of the API.
     pub fn mistakes(&self) -> Vec<InvalidField> {
         let mut wrong = Vec::new();
@@ -176,6 +189,21 @@ mod tests {
         for other in [&b"<svg/>"[..], b"", b"#EXTM3U", b"RIFF\0\0\0\0WAVE"] {
             assert_eq!(ImageKind::of(other), None);
         }
+    }
+
+    #[test]
+    fn it_is_seen_at_the_beginning_of_every_turn() {
+        let look = Watermark {
+            mode: WatermarkMode::Fading,
+            frequency_minutes: 1,
+            duration_seconds: 10,
+            ..Watermark::default()
+        };
+        let seen = |from: i64, until: i64| look.is_seen_in(from * 90_000, until * 90_000);
+        assert!(seen(0, 1) && seen(9, 12) && seen(58, 61) && seen(69, 70) && seen(11, 600));
+        assert!(!seen(10, 60) && !seen(70, 120) && !seen(5, 5) && !seen(-9, 0));
+        let always = Watermark { mode: WatermarkMode::Permanent, ..look };
+        assert!(always.is_seen_in(20 * 90_000, 21 * 90_000));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct ChannelView {
     pub logo_url: Option<String>,
     /// The profile its media is conformed to.
     pub profile: String,
+    /// The same by id.
+    pub ffmpeg_profile_id: Option<i64>,
     /// The watermark drawn over its picture, by id.
     pub watermark_id: Option<i64>,
     /// What it plays.
@@ -71,6 +73,7 @@ impl ChannelView {
             logo_path: channel.logo,
             logo_url,
             profile: channel.profile,
+            ffmpeg_profile_id: None,
             watermark_id: None,
             rules: channel.rules.into(),
             guide_id: channel.id.guide_id(),
@@ -238,6 +241,9 @@ pub struct ChannelCreate {
     /// Profile such as `720p25`.
     #[serde(default)]
     pub profile: Option<String>,
+    /// The same by id; the name wins.
+    #[serde(default)]
+    pub ffmpeg_profile_id: Option<i64>,
     /// Watermark by id.
     #[serde(default)]
     pub watermark_id: Option<i64>,
@@ -291,6 +297,9 @@ pub struct ChannelUpdate {
     /// Another profile.
     #[serde(default)]
     pub profile: Option<String>,
+    /// The same by id; the name wins.
+    #[serde(default)]
+    pub ffmpeg_profile_id: Option<i64>,
     /// Another watermark by id; `null` takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i64>)]

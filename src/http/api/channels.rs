@@ -1,11 +1,13 @@
 //! Channels: list, read, create, change, delete, what they play, and the one restart path.
 
+use std::collections::HashMap;
+
 use axum::extract::State as Has;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Channel, ChannelEdit, ChannelId, ChannelNumber, WatermarkId};
+use crate::domain::{Channel, ChannelEdit, ChannelId, ChannelNumber, InvalidField, WatermarkId};
 
 use super::super::auth::Caller;
 use super::super::base::Base;
@@ -39,7 +41,8 @@ pub async fn list(
 ) -> Result<Json<Vec<ChannelView>>, ApiError> {
     let channels = state.control.channels().await?;
     let wanted = channels.into_iter().filter(|c| query.enabled.is_none_or(|on| c.enabled == on));
-    Ok(Json(wanted.map(|channel| view(&state, &base, channel)).collect()))
+    let profiles = profile_ids(&state).await?;
+    Ok(Json(wanted.map(|channel| seen(&state, &base, &profiles, channel)).collect()))
 }
 
 /// Creates a channel, plans it and puts it on air.
@@ -57,13 +60,16 @@ pub async fn create(
     Json(new): Json<ChannelCreate>,
 ) -> Result<(StatusCode, Json<ChannelView>), ApiError> {
     let watermark = new.watermark_id.map(WatermarkId);
-    let new = new.checked().map_err(|fields| ApiError::invalid("body", fields))?;
+    let profile = profile_name(&state, new.profile.clone(), new.ffmpeg_profile_id).await?;
+    let new = ChannelCreate { profile, ..new }
+        .checked()
+        .map_err(|fields| ApiError::invalid("body", fields))?;
     state.control.check_watermark(watermark).await?;
     let channel = state.control.create_channel(&caller.actor(), new).await?;
     if watermark.is_some() {
         state.control.set_channel_watermark(&caller.actor(), channel.id, watermark).await?;
     }
-    Ok((StatusCode::CREATED, Json(view(&state, &base, channel))))
+    Ok((StatusCode::CREATED, Json(view(&state, &base, channel).await?)))
 }
 
 /// Reads one channel.
@@ -78,7 +84,7 @@ pub async fn read(
     Path(id): Path<ChannelId>,
 ) -> Result<Json<ChannelView>, ApiError> {
     let channel = state.control.channel(id).await?;
-    Ok(Json(view(&state, &base, channel)))
+    Ok(Json(view(&state, &base, channel).await?))
 }
 
 /// Reads the channel with a number.
@@ -93,7 +99,7 @@ pub async fn by_number(
     Path(number): Path<String>,
 ) -> Result<Json<ChannelView>, ApiError> {
     let channel = numbered(&state, &number).await?;
-    Ok(Json(view(&state, &base, channel)))
+    Ok(Json(view(&state, &base, channel).await?))
 }
 
 /// Changes a channel; what is left out stays. New rules apply from the end of the programme on air.
@@ -113,13 +119,16 @@ pub async fn edit(
     Json(edit): Json<ChannelUpdate>,
 ) -> Result<Json<ChannelView>, ApiError> {
     let watermark = edit.watermark_id.map(|id| id.map(WatermarkId));
-    let edit = edit.checked().map_err(|fields| ApiError::invalid("body", fields))?;
+    let profile = profile_name(&state, edit.profile.clone(), edit.ffmpeg_profile_id).await?;
+    let edit = ChannelUpdate { profile, ..edit }
+        .checked()
+        .map_err(|fields| ApiError::invalid("body", fields))?;
     state.control.check_watermark(watermark.flatten()).await?;
     let channel = state.control.edit_channel(&caller.actor(), id, edit).await?;
     if let Some(watermark) = watermark.filter(|w| *w != state.control.watermark_of(id)) {
         state.control.set_channel_watermark(&caller.actor(), id, watermark).await?;
     }
-    Ok(Json(view(&state, &base, channel)))
+    Ok(Json(view(&state, &base, channel).await?))
 }
 
 /// Deletes a channel; its stream ends and its id is never used again.
@@ -152,7 +161,7 @@ pub async fn toggle_enabled(
     let enabled = !state.control.channel(id).await?.enabled;
     let edit = ChannelEdit { enabled: Some(enabled), ..ChannelEdit::default() };
     let channel = state.control.edit_channel(&caller.actor(), id, edit).await?;
-    Ok(Json(view(&state, &base, channel)))
+    Ok(Json(view(&state, &base, channel).await?))
 }
 
 /// Why a restart is wanted.
@@ -300,9 +309,46 @@ pub async fn schedule(
 }
 
 /// The view of a channel with what is on it.
-fn view(state: &State, base: &Base, channel: Channel) -> ChannelView {
+/// The name of a profile that may be given by id instead.
+async fn profile_name(
+    state: &State,
+    name: Option<String>,
+    id: Option<i64>,
+) -> Result<Option<String>, ApiError> {
+    let (None, Some(id)) = (&name, id) else { return Ok(name) };
+    let profiles = state.control.profiles().await?;
+    match profiles.into_iter().find(|listed| listed.id.0 == id) {
+        Some(listed) => Ok(Some(listed.profile.name)),
+        None => {
+            let problem = format!("there is no profile {id}");
+            let fix = "use an id that /api/ffmpeg-profiles lists";
+            Err(ApiError::invalid(
+                "body",
+                vec![InvalidField::new("ffmpeg_profile_id", problem, fix)],
+            ))
+        }
+    }
+}
+
+/// The ids of all profiles by name.
+async fn profile_ids(state: &State) -> Result<HashMap<String, i64>, ApiError> {
+    let profiles = state.control.profiles().await?;
+    Ok(profiles.into_iter().map(|listed| (listed.profile.name, listed.id.0)).collect())
+}
+
+async fn view(state: &State, base: &Base, channel: Channel) -> Result<ChannelView, ApiError> {
+    Ok(seen(state, base, &profile_ids(state).await?, channel))
+}
+
+fn seen(
+    state: &State,
+    base: &Base,
+    profiles: &HashMap<String, i64>,
+    channel: Channel,
+) -> ChannelView {
     let id = channel.id;
     let mut view = ChannelView::new(channel, base);
+    view.ffmpeg_profile_id = profiles.get(&view.profile).copied();
     view.watermark_id = state.control.watermark_of(id).map(|watermark| watermark.0);
     if let Some((now, next)) = state.control.now_and_next(id) {
         view.now = Some(now.into());

@@ -13,6 +13,7 @@ pub mod media;
 pub mod preparation;
 pub mod profile_view;
 pub mod profiles;
+pub mod resolutions;
 pub mod sessions;
 pub mod settings;
 pub mod transcoding;

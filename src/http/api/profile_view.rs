@@ -4,8 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Channel, Deinterlace, FrameRate, InvalidField, Language, ListedProfile, Preset, Profile,
-    Scaling, SubtitleChoice, SubtitleMode, SubtitleRule,
+    AudioCodec, AudioLayout, Channel, Deinterlace, FrameRate, InvalidField, Language,
+    ListedProfile, ListedResolution, Preset, Profile, Scaling, SubtitleChoice, SubtitleMode,
+    SubtitleRule, VideoCodec,
 };
 
 /// A profile: what media is conformed to.
@@ -27,21 +28,23 @@ pub struct ProfileView {
     pub width: u32,
     /// Height of the picture in pixels.
     pub height: u32,
+    /// The named picture size that it has, if one is like it.
+    pub resolution_id: Option<i64>,
     /// Frames a second, such as `25` or `29.97`.
     pub framerate: String,
-    /// Codec of the picture.
+    /// Codec of the picture: `h264` or `hevc`.
     pub video_format: &'static str,
     /// Ceiling of the video bit rate in kbit/s.
     pub video_bitrate: u32,
     /// The decoder's buffer (VBV) in kbit.
     pub video_buffer_size: u32,
-    /// How hard the encoder works when nobody waits: an x264 preset.
+    /// How hard the encoder works when nobody waits: a preset of x264 and x265.
     pub video_preset: &'static str,
-    /// Codec of the sound.
+    /// Codec of the sound: `aac` or `ac3`.
     pub audio_format: &'static str,
     /// Audio bit rate in kbit/s.
     pub audio_bitrate: u32,
-    /// Channels of the sound.
+    /// Channels of the sound: 2 (stereo) or 6 (5.1).
     pub audio_channels: u32,
     /// Sample rate of the sound in Hz.
     pub audio_sample_rate: u32,
@@ -78,8 +81,14 @@ pub struct SubtitlesView {
 }
 
 impl ProfileView {
-    /// The view of a profile, given the name of the default one, if any, and all channels.
-    pub fn new(listed: ListedProfile, default: Option<&str>, channels: &[Channel]) -> Self {
+    /// The view of a profile, given the name of the default one, if any, all channels, and all named
+    /// picture sizes.
+    pub fn new(
+        listed: ListedProfile,
+        default: Option<&str>,
+        channels: &[Channel],
+        sizes: &[ListedResolution],
+    ) -> Self {
         let ListedProfile { id, builtin, profile } = listed;
         let users = channels.iter().filter(|channel| channel.profile == profile.name);
         let codes = |languages: &[Language]| languages.iter().map(Language::to_string).collect();
@@ -90,14 +99,19 @@ impl ProfileView {
             channels: users.map(|channel| channel.id.0).collect(),
             width: profile.width,
             height: profile.height,
+            resolution_id: sizes
+                .iter()
+                .map(|listed| (listed.id.0, &listed.resolution))
+                .find(|(_, size)| (size.width, size.height) == (profile.width, profile.height))
+                .map(|(id, _)| id),
             framerate: profile.rate.to_string(),
-            video_format: "h264",
+            video_format: profile.video_codec.as_str(),
             video_bitrate: profile.video_kbps,
             video_buffer_size: profile.buffer_kbit,
             video_preset: profile.preset.as_str(),
-            audio_format: "aac",
+            audio_format: profile.audio_codec.as_str(),
             audio_bitrate: profile.audio_kbps,
-            audio_channels: 2,
+            audio_channels: profile.audio_layout.channels(),
             audio_sample_rate: 48_000,
             loudness_target: profile.loudness_lufs,
             deinterlace: profile.deinterlace.as_str(),
@@ -130,11 +144,13 @@ pub struct ProfileWrite {
     /// Height of the picture in pixels, even.
     #[schema(minimum = 90, maximum = 2160)]
     pub height: Option<i64>,
+    /// A named picture size by id, in place of width and height.
+    pub resolution_id: Option<i64>,
     /// Frames a second: 23.976, 24, 25, 29.97, 30, 50, 59.94 or 60, as text or as a number.
     #[serde(default, deserialize_with = "rate")]
     #[schema(value_type = Option<String>)]
     pub framerate: Option<String>,
-    /// Codec of the picture; only `h264` for now.
+    /// Codec of the picture: `h264` or `hevc`.
     pub video_format: Option<String>,
     /// Ceiling of the video bit rate in kbit/s.
     #[schema(minimum = 100, maximum = 50_000)]
@@ -142,15 +158,16 @@ pub struct ProfileWrite {
     /// The decoder's buffer (VBV) in kbit.
     #[schema(minimum = 100, maximum = 100_000)]
     pub video_buffer_size: Option<i64>,
-    /// An x264 preset from `ultrafast` to `slower`.
+    /// A preset of x264 and x265 from `ultrafast` to `slower`.
     #[serde(alias = "quality_preset")]
     pub video_preset: Option<String>,
-    /// Codec of the sound; only `aac` for now.
+    /// Codec of the sound: `aac` or `ac3`.
     pub audio_format: Option<String>,
-    /// Audio bit rate in kbit/s.
-    #[schema(minimum = 48, maximum = 320)]
+    /// Audio bit rate in kbit/s; 48 to 320 for AAC in stereo. Left out when codec or channels change,
+    /// it becomes what is usual for them.
+    #[schema(minimum = 48, maximum = 640)]
     pub audio_bitrate: Option<i64>,
-    /// Channels of the sound; only 2 for now.
+    /// Channels of the sound: 2 (stereo) or 6 (5.1).
     pub audio_channels: Option<i64>,
     /// Loudness that encoded sound is brought to, in LUFS; `null` leaves it alone.
     #[serde(default, alias = "audio_loudness_target", deserialize_with = "given")]
@@ -257,16 +274,18 @@ impl ProfileWrite {
             word(choice, rule.choice, "subtitles.choice", &mut wrong);
             languages(spoken, rule.languages, "subtitles.languages", &mut wrong);
         }
-        for (field, value, only) in [
-            ("video_format", self.video_format, "h264"),
-            ("audio_format", self.audio_format, "aac"),
-        ] {
-            if let Some(value) = value.filter(|value| value != only) {
-                wrong.push(unknown(field, &value, &[only]));
+        word(&mut profile.video_codec, self.video_format, "video_format", &mut wrong);
+        let before = (profile.audio_codec, profile.audio_layout);
+        word(&mut profile.audio_codec, self.audio_format, "audio_format", &mut wrong);
+        if let Some(count) = self.audio_channels {
+            match AudioLayout::with_channels(count) {
+                Some(layout) => profile.audio_layout = layout,
+                None => wrong.push(unknown("audio_channels", &count.to_string(), &["2", "6"])),
             }
         }
-        if let Some(count) = self.audio_channels.filter(|count| *count != 2) {
-            wrong.push(unknown("audio_channels", &count.to_string(), &["2"]));
+        let after = (profile.audio_codec, profile.audio_layout);
+        if after != before && self.audio_bitrate.is_none() {
+            (_, profile.audio_kbps) = Profile::audio_rates(after.0, after.1);
         }
         let named = |field: &InvalidField| wrong.iter().any(|known| known.field == field.field);
         let more: Vec<InvalidField> =
@@ -294,7 +313,7 @@ macro_rules! words {
     };
 }
 
-words!(Preset, Deinterlace, Scaling, SubtitleMode, SubtitleChoice);
+words!(VideoCodec, AudioCodec, Preset, Deinterlace, Scaling, SubtitleMode, SubtitleChoice);
 
 fn set<T>(target: &mut T, value: Option<T>) {
     if let Some(value) = value {
@@ -399,6 +418,19 @@ mod tests {
             "video_format":"h264","audio_format":"aac","audio_channels":2}"#;
         let made = write(json).made().unwrap();
         assert_eq!((made.scaling, made.preset), (Scaling::Pad, Preset::Medium));
+    }
+
+    #[test]
+    fn a_bit_rate_that_is_left_out_follows_codec_and_layout() {
+        let made = write(r#"{"name":"a","audio_format":"ac3","audio_channels":6}"#).made().unwrap();
+        assert_eq!(made.audio_kbps, 448);
+        let back = write(r#"{"audio_channels":2}"#).applied(made.clone()).unwrap();
+        assert_eq!((back.audio_codec, back.audio_kbps), (AudioCodec::Ac3, 192));
+        let kept = write(r#"{"audio_format":"ac3","audio_channels":6}"#).applied(made).unwrap();
+        assert_eq!(kept.audio_kbps, 448);
+        let low =
+            write(r#"{"name":"a","audio_channels":6,"audio_bitrate":64}"#).made().unwrap_err();
+        assert_eq!((low[0].field.as_str(), low.len()), ("audio_bitrate", 1));
     }
 
     #[test]

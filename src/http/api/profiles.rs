@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::domain::{ListedProfile, ProfileId};
+use crate::domain::{InvalidField, ListedProfile, ProfileId};
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, Problem};
@@ -18,12 +18,8 @@ use super::profile_view::{ProfileView, ProfileWrite};
     (status = 200, description = "The profiles", body = [ProfileView]),
     (status = 401, description = "No valid key", body = Problem)))]
 pub async fn list(Has(state): Has<State>) -> Result<Json<Vec<ProfileView>>, ApiError> {
-    let default = state.control.chosen_profile().await?;
-    let channels = state.control.channels().await?;
-    let profiles = state.control.profiles().await?.into_iter();
-    Ok(Json(
-        profiles.map(|listed| ProfileView::new(listed, default.as_deref(), &channels)).collect(),
-    ))
+    let profiles = state.control.profiles().await?;
+    Ok(Json(views(&state, profiles).await?))
 }
 
 /// Reads one profile.
@@ -53,7 +49,8 @@ pub async fn create(
     caller: Caller,
     Json(new): Json<ProfileWrite>,
 ) -> Result<(StatusCode, Json<ProfileView>), ApiError> {
-    let profile = new.made().map_err(|fields| ApiError::invalid("body", fields))?;
+    let profile =
+        sized(&state, new).await?.made().map_err(|fields| ApiError::invalid("body", fields))?;
     let listed = state.control.create_profile(&caller.actor(), profile).await?;
     Ok((StatusCode::CREATED, view(&state, listed).await?))
 }
@@ -75,7 +72,10 @@ pub async fn edit(
     Json(edit): Json<ProfileWrite>,
 ) -> Result<Json<ProfileView>, ApiError> {
     let before = state.control.profile(id).await?.profile;
-    let profile = edit.applied(before).map_err(|fields| ApiError::invalid("body", fields))?;
+    let profile = sized(&state, edit)
+        .await?
+        .applied(before)
+        .map_err(|fields| ApiError::invalid("body", fields))?;
     let listed = state.control.edit_profile(&caller.actor(), id, profile).await?;
     view(&state, listed).await
 }
@@ -141,8 +141,32 @@ pub async fn set_default(
     view(&state, listed).await
 }
 
+/// Puts the pixels of a named size into what is written; pixels that are given win.
+async fn sized(state: &State, write: ProfileWrite) -> Result<ProfileWrite, ApiError> {
+    let Some(id) = write.resolution_id else { return Ok(write) };
+    let sizes = state.control.resolutions().await?;
+    let Some(size) = sizes.into_iter().find(|listed| listed.id.0 == id) else {
+        let problem = format!("there is no resolution {id}");
+        let fix = "use an id that /api/resolutions lists";
+        return Err(ApiError::invalid(
+            "body",
+            vec![InvalidField::new("resolution_id", problem, fix)],
+        ));
+    };
+    let width = write.width.or(Some(i64::from(size.resolution.width)));
+    let height = write.height.or(Some(i64::from(size.resolution.height)));
+    Ok(ProfileWrite { width, height, ..write })
+}
+
 async fn view(state: &State, listed: ListedProfile) -> Result<Json<ProfileView>, ApiError> {
+    let view = views(state, vec![listed]).await?.pop();
+    view.map(Json).ok_or_else(|| ApiError::not_found("the profile"))
+}
+
+async fn views(state: &State, listed: Vec<ListedProfile>) -> Result<Vec<ProfileView>, ApiError> {
     let default = state.control.chosen_profile().await?;
     let channels = state.control.channels().await?;
-    Ok(Json(ProfileView::new(listed, default.as_deref(), &channels)))
+    let sizes = state.control.resolutions().await?;
+    let view = |listed| ProfileView::new(listed, default.as_deref(), &channels, &sizes);
+    Ok(listed.into_iter().map(view).collect())
 }

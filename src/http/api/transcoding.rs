@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::control::{FfmpegEdit, FfmpegSettings};
-use crate::domain::{Acceleration, ConformRun, EncoderState, EncoderTest};
+use crate::control::FfmpegEdit;
+use crate::domain::{ConformRun, EncoderState, EncoderTest, FfmpegSettings};
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, Problem};
@@ -22,13 +22,13 @@ pub struct AccelerationView {
     available: Vec<&'static str>,
     /// What is chosen; empty for none.
     chosen: &'static str,
-    /// What encodes what is conformed from now on: a kind, or `software`.
+    /// What encodes to H.264 from now on: a kind, or `software`.
     in_use: &'static str,
     /// Version of ffmpeg the tests are of; `null` before the first test.
     ffmpeg_version: Option<String>,
     /// Whether tests are running.
     testing: bool,
-    /// One a kind; empty before the first test.
+    /// One a codec and kind; empty before the first test.
     encoders: Vec<EncoderView>,
     /// The last conforms, newest first, running ones among them.
     runs: Vec<RunView>,
@@ -39,6 +39,8 @@ pub struct AccelerationView {
 pub struct EncoderView {
     /// `nvenc`, `qsv`, `videotoolbox`, `vaapi`, `amf`, `v4l2m2m` or `software`.
     kind: &'static str,
+    /// What it encodes to: `h264` or `hevc`.
+    codec: &'static str,
     /// Its name in ffmpeg.
     encoder: String,
     /// `works`, `failed`, `no_device`, `not_built`, `untested`, or `benched`: it failed in use.
@@ -96,22 +98,28 @@ pub struct FfmpegView {
     ffmpeg_path: String,
     /// Name or path of ffprobe.
     ffprobe_path: String,
-    /// How much ffmpeg says; fixed, because the operator reads it.
+    /// How much ffmpeg says: `warning`, `info`, `verbose` or `debug`.
     log_level: &'static str,
-    /// Threads; always 0, left to ffmpeg and the scheduler.
+    /// Threads of an encoder; 0 shares them out by who waits.
     threads: u32,
     /// `auto`, a kind, or empty for none.
     hwaccel: &'static str,
     /// The device; `null` for the first.
     hwaccel_device: Option<String>,
-    /// Always `null`: arguments are made by the server.
+    /// More options of software encoders; `null` for none.
     extra_flags: Option<String>,
     /// For media from `YouTube`; `null` for what others have.
-    youtube_hwaccel: Option<&'static str>,
+    youtube_hwaccel: Option<String>,
     /// For media from archive.org.
-    archive_org_hwaccel: Option<&'static str>,
+    archive_org_hwaccel: Option<String>,
     /// For media from Plex.
-    plex_hwaccel: Option<&'static str>,
+    plex_hwaccel: Option<String>,
+    /// The encoder for media from `YouTube`; `null` for what others have.
+    youtube_video_encoder: Option<String>,
+    /// … from archive.org.
+    archive_org_video_encoder: Option<String>,
+    /// … from Plex.
+    plex_video_encoder: Option<String>,
 }
 
 /// What is to be changed; what is left out stays.
@@ -122,15 +130,17 @@ pub struct FfmpegWrite {
     ffmpeg_path: Option<String>,
     /// The same for ffprobe.
     ffprobe_path: Option<String>,
-    /// Only `warning`.
+    /// `warning`, `info`, `verbose` or `debug`; less cannot be had, because the operator reads it.
     log_level: Option<String>,
-    /// Only 0.
+    /// Threads of an encoder; 0 shares them out by who waits.
+    #[schema(minimum = 0, maximum = 64)]
     threads: Option<i64>,
     /// `auto`, nvenc (or cuda), qsv, vaapi, videotoolbox, amf, v4l2m2m, or empty for none.
     hwaccel: Option<String>,
     /// A path below /dev or the number of a card; empty for the first.
     hwaccel_device: Option<String>,
-    /// Only empty.
+    /// Options of software encoders from a short list: `-crf` 10 to 40, `-tune` animation, grain or
+    /// fastdecode, `-refs` 1 to 6, `-sws_flags` a scaler; empty for none.
     extra_flags: Option<String>,
     /// As `hwaccel`, or empty for what others have; `none` switches it off.
     youtube_hwaccel: Option<String>,
@@ -138,6 +148,12 @@ pub struct FfmpegWrite {
     archive_org_hwaccel: Option<String>,
     /// The same for Plex.
     plex_hwaccel: Option<String>,
+    /// The name of an encoder such as `h264_nvenc`, or empty for what others have.
+    youtube_video_encoder: Option<String>,
+    /// The same for archive.org.
+    archive_org_video_encoder: Option<String>,
+    /// The same for Plex.
+    plex_video_encoder: Option<String>,
 }
 
 /// Says which encoders work here, which one is used, why the others are not, and where the last
@@ -164,7 +180,8 @@ pub async fn available(Has(state): Has<State>) -> Json<AccelerationView> {
     for test in report.tests {
         let benched = standing.benched.iter().find(|(kind, _)| *kind == test.kind);
         let encoder = EncoderView::new(test, benched.map(|(_, why)| why.as_str()));
-        if encoder.state == "works" && encoder.kind != "software" {
+        let offered = view.available.contains(&encoder.kind);
+        if encoder.state == "works" && encoder.kind != "software" && !offered {
             view.available.push(encoder.kind);
         }
         view.encoders.push(encoder);
@@ -202,7 +219,6 @@ pub async fn change_settings(
     caller: Caller,
     Json(write): Json<FfmpegWrite>,
 ) -> Result<Json<Value>, ApiError> {
-    write.check_fixed()?;
     let restart = write.ffmpeg_path.is_some() || write.ffprobe_path.is_some();
     state.control.change_ffmpeg(&caller.actor(), write.into()).await?;
     let message = if restart {
@@ -213,59 +229,44 @@ pub async fn change_settings(
     Ok(Json(json!({ "message": message })))
 }
 
-impl FfmpegWrite {
-    /// Refuses other values for what is fixed.
-    fn check_fixed(&self) -> Result<(), ApiError> {
-        let invalid = crate::domain::InvalidField::new;
-        let mut wrong = Vec::new();
-        if self.log_level.as_deref().is_some_and(|level| level != "warning") {
-            let why = "the operator reads what ffmpeg says, so its level is fixed";
-            wrong.push(invalid("log_level", why, "write warning, or leave it out"));
-        }
-        if self.threads.is_some_and(|threads| threads != 0) {
-            let why = "threads are shared out by the server";
-            wrong.push(invalid("threads", why, "write 0, or leave it out"));
-        }
-        if self.extra_flags.as_deref().is_some_and(|flags| !flags.trim().is_empty()) {
-            let why = "arguments of ffmpeg could read and write any file";
-            wrong.push(invalid("extra_flags", why, "leave it empty; use a profile instead"));
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(ApiError::invalid("body", wrong)) }
-    }
-}
-
 impl From<FfmpegWrite> for FfmpegEdit {
     fn from(write: FfmpegWrite) -> Self {
-        Self {
-            path: write.ffmpeg_path,
-            ffprobe_path: write.ffprobe_path,
-            hwaccel: write.hwaccel,
-            hwaccel_device: write.hwaccel_device,
-            youtube_hwaccel: write.youtube_hwaccel,
-            archive_org_hwaccel: write.archive_org_hwaccel,
-            plex_hwaccel: write.plex_hwaccel,
-        }
+        let given = [
+            ("path", write.ffmpeg_path),
+            ("ffprobe_path", write.ffprobe_path),
+            ("log_level", write.log_level),
+            ("threads", write.threads.map(|threads| threads.to_string())),
+            ("hwaccel", write.hwaccel),
+            ("hwaccel_device", write.hwaccel_device),
+            ("extra_flags", write.extra_flags),
+            ("youtube_hwaccel", write.youtube_hwaccel),
+            ("archive_org_hwaccel", write.archive_org_hwaccel),
+            ("plex_hwaccel", write.plex_hwaccel),
+            ("youtube_video_encoder", write.youtube_video_encoder),
+            ("archive_org_video_encoder", write.archive_org_video_encoder),
+            ("plex_video_encoder", write.plex_video_encoder),
+        ];
+        given.into_iter().filter_map(|(key, word)| Some((key, word?))).collect()
     }
 }
 
 impl From<FfmpegSettings> for FfmpegView {
     fn from(settings: FfmpegSettings) -> Self {
-        let word = |choice: Option<Acceleration>| match choice {
-            Some(Acceleration::Off) => Some("none"),
-            Some(choice) => Some(choice.as_str()),
-            None => None,
-        };
+        let word = |key| settings.word(key);
         Self {
+            log_level: settings.runs.log_level.as_str(),
+            threads: settings.runs.threads,
+            hwaccel: settings.hwaccel.as_str(),
+            hwaccel_device: word("hwaccel_device"),
+            extra_flags: word("extra_flags"),
+            youtube_hwaccel: word("youtube_hwaccel"),
+            archive_org_hwaccel: word("archive_org_hwaccel"),
+            plex_hwaccel: word("plex_hwaccel"),
+            youtube_video_encoder: word("youtube_video_encoder"),
+            archive_org_video_encoder: word("archive_org_video_encoder"),
+            plex_video_encoder: word("plex_video_encoder"),
             ffmpeg_path: settings.path,
             ffprobe_path: settings.ffprobe_path,
-            log_level: "warning",
-            threads: 0,
-            hwaccel: settings.hwaccel.as_str(),
-            hwaccel_device: settings.hwaccel_device,
-            extra_flags: None,
-            youtube_hwaccel: word(settings.youtube_hwaccel),
-            archive_org_hwaccel: word(settings.archive_org_hwaccel),
-            plex_hwaccel: word(settings.plex_hwaccel),
         }
     }
 }
@@ -290,6 +291,7 @@ impl EncoderView {
         };
         Self {
             kind: test.kind.as_str(),
+            codec: test.codec.as_str(),
             encoder: test.encoder,
             state,
             speed: test.speed,

@@ -1,10 +1,13 @@
 //! Every rule is broken on purpose, and every time the judge must say so in its own words.
 
 use super::*;
+use crate::mpegts::coding::Coding;
 use crate::mpegts::unit::{Parts, Picture, Sound, discontinuity, mux};
 
 /// Ticks of a frame.
 const STEP: i64 = 3_600;
+/// Ticks of a frame of sound.
+const GRID: i64 = 1_920;
 /// Pictures of a unit.
 const LENGTH: i64 = 25;
 /// PTS − DTS of key frames.
@@ -190,7 +193,7 @@ fn sound_that_is_late_or_far_too_early_is_named() {
 fn sound_of_another_kind_is_named() {
     with(
         |_, sounds| sounds[9].data = bytes::Bytes::from_static(&[0x0B, 0x77, 1, 2, 3, 4, 5, 6]),
-        "not AAC-LC",
+        "of another coding or layout",
     );
 }
 
@@ -276,10 +279,12 @@ fn unit(start: i64, change: impl Fn(&mut (Vec<Picture>, Vec<Sound>))) -> Vec<u8>
         data: coded(n == 0),
     });
     let grid = |tick: i64| (tick + GRID - 1).div_euclid(GRID);
-    let sounds = (grid(start)..grid(end)).map(|m| Sound::silence(m * GRID));
+    let coding = Coding::PLAIN;
+    let data = coding.sound.silence();
+    let sounds = (grid(start)..grid(end)).map(|m| Sound { pts: m * GRID, data: data.clone() });
     let mut parts = (pictures.collect(), sounds.collect());
     change(&mut parts);
-    mux(&Parts { start, end, pictures: &parts.0, sounds: &parts.1 }).bytes.to_vec()
+    mux(&Parts { coding, start, end, pictures: &parts.0, sounds: &parts.1 }).bytes.to_vec()
 }
 
 fn coded(key: bool) -> bytes::Bytes {

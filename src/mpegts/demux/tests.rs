@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::mpegts::coding::Coding;
 use crate::mpegts::packet::{PID_AUDIO, PID_VIDEO, write_timestamp};
-use crate::mpegts::{h264, psi};
+use crate::mpegts::{adts, h264, psi};
 
 #[test]
 fn what_ffmpeg_writes_is_read_completely() {
@@ -13,7 +14,7 @@ fn what_ffmpeg_writes_is_read_completely() {
     assert_eq!(video.len(), 50);
     assert!(h264::is_idr(&video[0].data) && h264::has_parameter_sets(&video[0].data));
     assert!(video.windows(2).all(|pair| pair[1].dts - pair[0].dts == 3600));
-    assert!(audio.iter().all(|s| adts::is_profile_frame(&s.data)));
+    assert!(audio.iter().all(|s| adts::is_frame(&s.data, false)));
     assert!(audio.windows(2).all(|pair| (pair[1].pts - pair[0].pts - 1920).abs() <= 1));
 }
 
@@ -72,7 +73,7 @@ fn a_lost_packet_drops_one_picture_and_is_counted() {
 fn times_count_on_across_the_wrap() {
     let wrap = crate::mpegts::packet::WRAP;
     let mut stream = psi::pat_packet().to_vec();
-    stream.extend(psi::pmt_packet());
+    stream.extend(psi::pmt_packet(Coding::PLAIN));
     for (counter, pts) in [(0, wrap - 4000), (1, wrap - 400), (2, 3200)] {
         stream.extend(audio_packet(counter, pts));
     }

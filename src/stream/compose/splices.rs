@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::tests::World;
 use super::*;
+use crate::domain::{AudioCodec, AudioLayout, VideoCodec};
 use crate::mpegts::check::check;
 use crate::mpegts::demux::{Demuxer, Kind};
 use crate::mpegts::packet::unwrap_near;
@@ -21,6 +22,8 @@ use crate::stream::fake::{Layout, read_label, timeline};
 const START: i64 = 18_546 * (1 << 33) / 90 - 20_000;
 /// Slots of one channel, before another profile and other items are drawn.
 const SLOTS: usize = 100;
+/// Ticks of the longest frame of sound.
+const MOST: i64 = 2_880;
 /// Splices without `SPLICES`.
 const FEW: usize = 1_000;
 
@@ -38,7 +41,7 @@ fn ten_thousand_random_splices_leave_no_trace() {
         }
     }
     assert!(seen.wraps * 2 > seen.streams && seen.slates > seen.splices / 4, "{seen:?}");
-    assert!(seen.skew <= Profile::AUDIO_FRAME_TICKS / 2, "{seen:?}");
+    assert!(seen.skew <= MOST / 2, "{seen:?}");
 }
 
 #[test]
@@ -86,7 +89,15 @@ impl Scene {
         let profile = format!("360p{}", rates.choose(&mut chance).unwrap());
         let layouts: Vec<Layout> = (0..8).map(|kind| layout(kind, &mut chance)).collect();
         let numbered: Vec<(i64, Layout)> = (1..).zip(layouts.iter().cloned()).collect();
-        let world = World::new(&profile, &numbered);
+        let profile = Profile {
+            video_codec: *[VideoCodec::H264, VideoCodec::Hevc].choose(&mut chance).unwrap(),
+            audio_codec: *[AudioCodec::Aac, AudioCodec::Ac3].choose(&mut chance).unwrap(),
+            audio_layout: *[AudioLayout::Stereo, AudioLayout::Surround]
+                .choose(&mut chance)
+                .unwrap(),
+            ..Profile::named(&profile).unwrap()
+        };
+        let world = World::of(profile, &numbered);
         let slot = |chance: &mut StdRng| {
             let media = chance.random_range(1..=8);
             let index = world.index(MediaId(media));
@@ -191,7 +202,7 @@ impl Scene {
             let base = profile.frame_at_or_after(slot.start)
                 - profile.rate.frame_at_or_after(slot.in_ms * 90);
             let off = (pts - profile.tick_of(base) - number).abs();
-            if off > Profile::AUDIO_FRAME_TICKS / 2 {
+            if off > profile.audio_ticks() / 2 {
                 return Err(format!("sound {number} of {media} at {pts} is {off} off in {unit:?}"));
             }
             largest = largest.max(off);
@@ -200,7 +211,9 @@ impl Scene {
     }
 
     fn describe(&self) -> String {
-        let mut text = format!("seed {} on {}\n", self.seed, self.world.profile.name);
+        let Profile { name, video_codec, audio_codec, audio_layout, .. } = &self.world.profile;
+        let mut text = format!("seed {} on {name} ", self.seed);
+        writeln!(text, "{video_codec:?} {audio_codec:?} {audio_layout:?}").unwrap();
         for (media, layout) in (1..).zip(&self.layouts) {
             writeln!(text, "  media {media}: {layout:?}").unwrap();
         }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::AudioCodec;
 use crate::mpegts::check::check;
 use crate::mpegts::demux::{Demuxer, Kind};
 use crate::stream::fake::{FakeReader, FakeStore, Layout, read_label, timeline};
@@ -187,10 +188,13 @@ fn scene() -> impl Strategy<Value = Scene> {
     );
     let profile =
         prop_oneof![Just("360p23.976"), Just("360p25"), Just("360p29.97"), Just("360p50")];
-    (profile, proptest::collection::vec(layout, 3), proptest::collection::vec(slot, 1..6)).prop_map(
-        |(profile, layouts, slots)| {
+    let codec = prop_oneof![Just(AudioCodec::Aac), Just(AudioCodec::Ac3)];
+    let layouts = proptest::collection::vec(layout, 3);
+    (profile, codec, layouts, proptest::collection::vec(slot, 1..6)).prop_map(
+        |(profile, audio_codec, layouts, slots)| {
             let media: Vec<(i64, Layout)> = (1..).zip(layouts).collect();
-            Scene { world: World::new(profile, &media), timeline: timeline(START, &slots) }
+            let profile = Profile { audio_codec, ..Profile::named(profile).unwrap() };
+            Scene { world: World::of(profile, &media), timeline: timeline(START, &slots) }
         },
     )
 }
@@ -203,7 +207,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(profile: &str, media: &[(i64, Layout)]) -> Self {
-        let profile = Profile::named(profile).unwrap();
+        Self::of(Profile::named(profile).unwrap(), media)
+    }
+
+    pub(super) fn of(profile: Profile, media: &[(i64, Layout)]) -> Self {
         let store = FakeStore::with_slates(&profile);
         for (id, layout) in media {
             store.put(MediaId(*id), &profile, layout);
@@ -279,7 +286,7 @@ impl World {
             };
             let off = expected.map(distance).min().unwrap();
             prop_assert!(
-                off <= if kind == 'v' { 0 } else { 960 },
+                off <= if kind == 'v' { 0 } else { self.profile.audio_ticks() / 2 },
                 "{kind} of {media} off by {off}"
             );
         }

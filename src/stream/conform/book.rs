@@ -87,14 +87,17 @@ impl Book {
             RunEnd::Over(ConformEnd::Exited { signal: None, .. } | ConformEnd::Unusable { .. }) => {
                 !self.came
             }
-            RunEnd::Over(_) | RunEnd::Filled | RunEnd::HardwareFailed { .. } => false,
+            RunEnd::Over(_)
+            | RunEnd::Filled
+            | RunEnd::Marked { .. }
+            | RunEnd::HardwareFailed { .. } => false,
         };
         if let Some(hardware) = self.hardware.as_ref().filter(|_| may_blame) {
             self.note.ended("fallback", now);
             let explained = encoders::explain(hardware.kind, &self.lines.join("\n"));
             let reason = match &end {
                 _ if explained.certain => explained.reason.to_owned(),
-                RunEnd::Misfit { reason } => format!("what it gave cannot be used: {reason}"),
+                RunEnd::Misfit { reason, .. } => format!("what it gave cannot be used: {reason}"),
                 _ => "it gave no picture".to_owned(),
             };
             return RunEnd::HardwareFailed { kind: hardware.kind, reason };

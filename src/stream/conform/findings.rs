@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::run::{Means, Task};
+use crate::domain::AudioLayout;
 use crate::foundation::process::{Command, Processes};
 use crate::stream::ffmpeg::{Abilities, Effort, loudness, measuring};
 
@@ -52,7 +53,7 @@ impl Findings {
     /// The integrated loudness of a track in LUFS, if somebody has listened to it: `Some(None)`
     /// when there is nothing to hear in it.
     pub(super) async fn heard(&self, task: &Task, track: usize) -> Option<Option<f64>> {
-        let path = self.path(task, &format!("a{track}"));
+        let path = self.path(task, &heard_as(task, track));
         // reason: nobody has listened yet, or the note is lost; then it is listened to again
         let text = tokio::fs::read_to_string(path).await.ok()?;
         Some(text.trim().parse().ok())
@@ -68,12 +69,12 @@ impl Findings {
     ) -> Option<Option<f64>> {
         let mut args = reading(task, "info");
         args.extend(["-map".into(), format!("0:a:{track}").into(), "-vn".into()]);
-        args.extend(["-af".into(), measuring(downmix).into()]);
+        args.extend(["-af".into(), measuring(&task.profile, downmix).into()]);
         args.extend(["-f", "null", "-"].map(OsString::from));
         let (_, said) = run(means, args, LISTEN, 1 << 20).await?;
         let heard = loudness(&said);
         let text = heard.map_or_else(|| "silent".to_owned(), |lufs| lufs.to_string());
-        self.note(&self.path(task, &format!("a{track}")), text.as_bytes()).await;
+        self.note(&self.path(task, &heard_as(task, track)), text.as_bytes()).await;
         Some(heard)
     }
 
@@ -111,6 +112,14 @@ impl Findings {
 
     fn path(&self, task: &Task, what: &str) -> PathBuf {
         self.folder.join(format!("{}.{:016x}.{what}", task.key.media, task.key.version))
+    }
+}
+
+/// The finding's name: the same track is of another loudness in another layout.
+fn heard_as(task: &Task, track: usize) -> String {
+    match task.profile.audio_layout {
+        AudioLayout::Stereo => format!("a{track}"),
+        AudioLayout::Surround => format!("a{track}-surround"),
     }
 }
 

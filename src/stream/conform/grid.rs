@@ -6,7 +6,7 @@
 //! must hold in them: closed groups of at most four seconds that begin with an IDR, no missing
 //! picture, no reordering beyond the profile's, one set of parameters.
 //!
-//! Sound is laid on a rigid grid of 1920 ticks that begins with the first frame of the run; a
+//! Sound is laid on the rigid grid of its codec, which begins with the first frame of the run; a
 //! source that jitters is straightened, one that has holes gets silence in them, and what overlaps
 //! is dropped. A group takes the sound of the time it is shown.
 
@@ -16,8 +16,10 @@ use bytes::Bytes;
 
 use super::rules::{self, Misfit, PictureGrid};
 use crate::domain::Profile;
+use crate::mpegts::coding::{Coding, Role, SoundCoding};
 use crate::mpegts::demux::{Kind, Sample};
-use crate::mpegts::{adts, h264};
+use crate::mpegts::h264;
+use crate::stream::coding::coding;
 use crate::stream::ffmpeg::{AudioTreatment, ORIGIN_TICKS, Treatment, VideoTreatment};
 use crate::stream::rendition::{Gop, VideoUnit};
 use crate::stream::store::NewGop;
@@ -29,7 +31,9 @@ const PATIENCE_TICKS: i64 = 2 * 90_000;
 #[derive(Debug)]
 pub(super) struct Assembler {
     profile: Profile,
+    coding: Coding,
     copied: bool,
+    sound_copied: bool,
     has_audio: bool,
     /// Whether the times of the sound still have the phase in them: ffmpeg takes it off only
     /// where it encodes both.
@@ -63,7 +67,9 @@ impl Assembler {
         let sound_copied = matches!(treatment.audio, AudioTreatment::Copy { .. });
         Self {
             profile: profile.clone(),
+            coding: coding(profile),
             copied,
+            sound_copied,
             has_audio: treatment.audio != AudioTreatment::Silence,
             sound_raw: copied || sound_copied,
             // Encoded pictures lie on the grid; only the sound may have the phase in it.
@@ -74,7 +80,7 @@ impl Assembler {
             parameters: None,
             open: None,
             waiting: VecDeque::new(),
-            sound: Sound::default(),
+            sound: Sound::new(profile),
             skipped: 0,
             video_dts: i64::MIN,
         }
@@ -94,7 +100,7 @@ impl Assembler {
             Kind::Video => self.picture(sample)?,
             Kind::Audio => self.early.push(sample),
         }
-        self.hear();
+        self.hear()?;
         Ok(self.complete(false))
     }
 
@@ -116,18 +122,24 @@ impl Assembler {
     }
 
     /// Lays sound on its grid as soon as the phase is known.
-    fn hear(&mut self) {
-        let Some(phase) = self.phase() else { return };
+    ///
+    /// What is not a frame of the profile is left out; where sound is copied and begins with one,
+    /// all of it is like that.
+    fn hear(&mut self) -> Result<(), Misfit> {
+        let Some(phase) = self.phase() else { return Ok(()) };
         let phase = if self.sound_raw { phase } else { 0 };
         for sample in self.early.drain(..) {
-            if adts::is_profile_frame(&sample.data) {
+            if self.coding.sound.is_frame(&sample.data) {
                 self.sound.push(sample.pts - ORIGIN_TICKS - phase, sample.data);
+            } else if self.sound_copied && self.sound.origin.is_none() {
+                return Err(Misfit::Sound);
             }
         }
+        Ok(())
     }
 
     fn picture(&mut self, sample: Sample) -> Result<(), Misfit> {
-        let key = h264::is_idr(&sample.data);
+        let key = self.coding.picture.is_key(&sample.data);
         if self.open.is_none() && !key {
             // A run may begin inside a group; what cannot be decoded is left out.
             self.skipped += 1;
@@ -149,12 +161,13 @@ impl Assembler {
     }
 
     fn check_parameters(&mut self, key: &Bytes) -> Result<(), Misfit> {
-        if !h264::has_parameter_sets(key) {
+        let coding = self.coding.picture;
+        if !coding.has_parameter_sets(key) {
             return Err(Misfit::NoParameters);
         }
         let distinct = rules::distinct(
             h264::nal_units(key)
-                .filter(|nal| h264::nal_type(nal) == Some(h264::NAL_SPS))
+                .filter(|nal| coding.role(nal) == Some(Role::StreamSet))
                 .map(Bytes::copy_from_slice),
         );
         match &self.parameters {
@@ -199,8 +212,10 @@ impl Assembler {
 }
 
 /// Sound on its grid.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sound {
+    profile: Profile,
+    coding: SoundCoding,
     /// Tick of frame 0 of the run's grid.
     origin: Option<i64>,
     /// The frame after the last one taken.
@@ -209,15 +224,21 @@ struct Sound {
 }
 
 impl Sound {
+    fn new(profile: &Profile) -> Self {
+        let coding = coding(profile).sound;
+        let frames = VecDeque::new();
+        Self { profile: profile.clone(), coding, origin: None, next: 0, frames }
+    }
+
     fn push(&mut self, tick: i64, data: Bytes) {
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
-        let origin = *self.origin.get_or_insert_with(|| rules::sound_origin(tick));
-        let off = tick - (origin + self.next * STEP);
+        let step = self.profile.audio_ticks();
+        let origin = *self.origin.get_or_insert_with(|| rules::sound_origin(&self.profile, tick));
+        let off = tick - (origin + self.next * step);
         // One and a half frames of tolerance, so that jitter does not flip-flop.
-        let index = if off.abs() * 2 <= STEP * 3 {
+        let index = if off.abs() * 2 <= step * 3 {
             self.next
         } else {
-            (tick - origin + STEP / 2).div_euclid(STEP)
+            (tick - origin + step / 2).div_euclid(step)
         };
         if index >= self.next {
             self.frames.push_back((index, data));
@@ -227,17 +248,17 @@ impl Sound {
 
     /// Whether all sound before `tick` is there.
     fn reached(&self, tick: i64) -> bool {
-        self.origin.is_some_and(|origin| origin + self.next * Profile::AUDIO_FRAME_TICKS >= tick)
+        self.origin.is_some_and(|origin| origin + self.next * self.profile.audio_ticks() >= tick)
     }
 
     /// Takes the frames that begin in `from..until`, with silence in holes; drops earlier ones.
     fn take(&mut self, from: i64, until: i64) -> (i64, Vec<Bytes>) {
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let step = self.profile.audio_ticks();
         let Some(origin) = self.origin else { return (0, Vec::new()) };
         let mut audio = Vec::new();
         let mut first = None;
         while let Some((index, _)) = self.frames.front() {
-            let tick = origin + index * STEP;
+            let tick = origin + index * step;
             if tick >= until {
                 break;
             }
@@ -247,10 +268,10 @@ impl Sound {
             }
             let first = *first.get_or_insert(index);
             let place = usize::try_from(index - first).unwrap_or(0);
-            audio.resize(place, Bytes::from_static(&adts::SILENCE));
+            audio.resize_with(place, || self.coding.silence());
             audio.push(data);
         }
-        (first.map_or(0, |first| origin + first * STEP), audio)
+        (first.map_or(0, |first| origin + first * step), audio)
     }
 }
 

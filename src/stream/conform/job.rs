@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use super::Conformer;
-use super::hole::{next_hole, stated_end};
+use super::hole::{Hole, next_hole, stated_end};
 use super::run::{self, Extras, Feed, Means, RunEnd, Source, Task};
-use crate::domain::{Accelerator, ConformEnd, Fact};
-use crate::stream::ffmpeg::{self, AudioTreatment, Effort, Hardware, Treatment, VideoTreatment};
+use crate::domain::{Accelerator, ConformEnd, Fact, Profile};
+use crate::stream::ffmpeg::{
+    self, AudioTreatment, Barred, Effort, Hardware, Treatment, VideoTreatment,
+};
 use crate::stream::store::StoreError;
+
+/// How much is made in the fastest way, in milliseconds: the next run has begun by the time it is
+/// shown.
+const OPENING_MS: i64 = 6_000;
 
 impl Conformer {
     /// Fills the holes of a rendition, one run after the other.
@@ -35,29 +41,43 @@ impl Conformer {
         let mut from = task.from_frame;
         // A device that failed this item is left alone for the rest of it.
         let mut software = false;
+        let mut opened = task.effort != Effort::Live;
+        // What a copy left out, because a watermark is seen on it.
+        let mut marked: Option<Hole> = None;
         loop {
             if task.cancel.is_cancelled() {
                 return ConformEnd::Cancelled;
             }
             let notes = store.notes(&task.key);
-            let treatment = match treatment(task, notes.copy_barred.as_deref()) {
+            let drawn = marked.map(|_| "a watermark is drawn on it");
+            let barred = Barred {
+                video: drawn.or(notes.copy_barred.as_deref()),
+                audio: notes.sound_barred.as_deref(),
+            };
+            let treatment = match treatment(task, barred) {
                 Ok(treatment) => treatment,
                 Err(reason) => return ConformEnd::Unusable { reason },
             };
             let stated = stated_end(&task.media, &task.profile);
             let index = store.index_of(&task.key);
             let end = notes.end_frame.or(stated);
-            let Some(mut hole) = next_hole(index.as_deref(), from, end) else {
+            let next = marked.or_else(|| next_hole(index.as_deref(), from, end));
+            let Some(mut hole) = next else {
                 return ConformEnd::Completed;
             };
             if let Some(other) = self.next_other(task, hole.start) {
                 hole.until = Some(hole.until.map_or(other, |until| until.min(other)));
             }
-            let extras = tokio::select! {
+            let mut extras = tokio::select! {
                 () = task.cancel.cancelled() => return ConformEnd::Cancelled,
                 extras = self.extras(task, &treatment) => extras,
             };
             let hardware = self.hardware(task, &treatment).filter(|_| !software);
+            let until = opening(&task.profile, hole, end).filter(|_| !opened && hardware.is_none());
+            if let (Some(until), VideoTreatment::Encode { .. }) = (until, &treatment.video) {
+                (hole.until, extras.effort) = (Some(until), Effort::Opening);
+            }
+            opened = true;
             let feed = Feed::File(hardware);
             match run::run(&self.means, task, &treatment, &extras, hole, feed).await {
                 RunEnd::Over(ConformEnd::Unusable { reason }) if extras.words.is_some() => {
@@ -75,21 +95,34 @@ impl Conformer {
                     software = true;
                     self.report_hardware(task, kind, reason).await;
                 }
-                RunEnd::Misfit { reason } if treatment.video == VideoTreatment::Copy => {
+                RunEnd::Misfit { reason, sound }
+                    if sound || treatment.video == VideoTreatment::Copy =>
+                {
                     tracing::info!(
                         media.id = %task.media.id,
                         "media {} is encoded, because {reason}", task.media.id
                     );
-                    let noted = store.note(&task.key, |notes| notes.copy_barred = Some(reason));
+                    let noted = store.note(&task.key, |notes| {
+                        let barred =
+                            if sound { &mut notes.sound_barred } else { &mut notes.copy_barred };
+                        *barred = Some(reason);
+                    });
                     if let Err(error) = noted {
                         tracing::warn!(%error, "that is not on disk and will be found out again");
                     }
                 }
-                RunEnd::Misfit { reason } => return ConformEnd::Unusable { reason },
-                RunEnd::Filled => from = hole.until.unwrap_or(hole.start),
+                RunEnd::Misfit { reason, .. } => return ConformEnd::Unusable { reason },
+                RunEnd::Marked { from, until } => marked = Some(Hole { start: from, until }),
+                RunEnd::Filled => {
+                    marked = None;
+                    from = hole.until.unwrap_or(hole.start);
+                }
                 RunEnd::Ended { last_ms } => match hole.until {
                     // The source has nothing there; the frames behind the hole may still be missing.
-                    Some(until) => from = until,
+                    Some(until) => {
+                        marked = None;
+                        from = until;
+                    }
                     None => return self.reached_end(task, last_ms),
                 },
             }
@@ -101,7 +134,7 @@ impl Conformer {
         let abilities = self.means.findings.abilities(&self.means).await;
         let words = self.words(task, treatment).await;
         let gain = self.gain(task, treatment).await;
-        Extras { abilities, words, gain }
+        Extras { abilities, words, gain, effort: task.effort }
     }
 
     /// The subtitles that become part of the picture, if any can be had.
@@ -147,7 +180,9 @@ impl Conformer {
     /// The device that encodes, if one does: stills and slates are not worth the way to it.
     fn hardware(&self, task: &Task, treatment: &Treatment) -> Option<Hardware> {
         match treatment.video {
-            VideoTreatment::Encode { .. } => self.means.encoders.hardware_for(&task.media),
+            VideoTreatment::Encode { .. } => {
+                self.means.encoders.hardware_for(&task.media, task.profile.video_codec)
+            }
             VideoTreatment::Copy | VideoTreatment::Still => None,
         }
     }
@@ -200,8 +235,16 @@ impl Conformer {
     }
 }
 
+/// The end of what is made in the fastest way before a viewer sees anything; `None` where what is
+/// missing is too short to be made in two runs.
+fn opening(profile: &Profile, hole: Hole, end: Option<i64>) -> Option<i64> {
+    let first = profile.rate.frame_at_or_after(OPENING_MS * 90);
+    let end = hole.until.or(end);
+    end.is_none_or(|end| end - hole.start > 3 * first).then_some(hole.start + first)
+}
+
 /// What is done to the task's media; slates are pictures, everything else goes by its probe.
-fn treatment(task: &Task, barred: Option<&str>) -> Result<Treatment, String> {
+fn treatment(task: &Task, barred: Barred<'_>) -> Result<Treatment, String> {
     if task.effort == Effort::Slate {
         return Ok(Treatment { video: VideoTreatment::Still, audio: AudioTreatment::Silence });
     }

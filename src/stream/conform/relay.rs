@@ -94,15 +94,15 @@ impl Conformer {
         let treatment = ffmpeg::relayed(&task.profile);
         let hole = Hole { start: 0, until: None };
         let abilities = self.means.findings.abilities(&self.means).await;
-        let extras = Extras { abilities, words: None, gain: 0 };
+        let extras = Extras { abilities, words: None, gain: 0, effort: task.effort };
         let feed = Feed::Broadcast { upstream, placing };
         let end = run::run(&self.means, task, &treatment, &extras, hole, feed).await;
         let (cause, reason) = match end {
             // A broadcast has no end of its own.
-            RunEnd::Filled | RunEnd::Ended { .. } => {
+            RunEnd::Filled | RunEnd::Marked { .. } | RunEnd::Ended { .. } => {
                 (Cause::SrcEofEarly, "the source ended it".to_owned())
             }
-            RunEnd::Misfit { reason } => (Cause::MediaCorrupt, reason),
+            RunEnd::Misfit { reason, .. } => (Cause::MediaCorrupt, reason),
             // Broadcasts stay on the processor.
             RunEnd::HardwareFailed { reason, .. } => (Cause::HwFail, reason),
             RunEnd::Over(ConformEnd::Unusable { reason }) => (Cause::SrcReset, reason),

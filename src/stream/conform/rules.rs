@@ -31,6 +31,9 @@ pub(in crate::stream) enum Misfit {
     /// A key frame comes without the parameters to decode it.
     #[error("a key frame lacks its parameter sets")]
     NoParameters,
+    /// Its sound is not coded as its header says.
+    #[error("its sound is coded in another way")]
+    Sound,
 }
 
 /// A first picture at most this many frames late makes the file begin with it, rather than with a
@@ -141,9 +144,9 @@ pub(in crate::stream) fn check_group(
 /// The tick at which the grid of sound begins whose first frame comes at `tick`.
 ///
 /// A container that rounds to milliseconds must not put two runs on two grids.
-pub(in crate::stream) fn sound_origin(tick: i64) -> i64 {
-    const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
-    let snapped = (tick + STEP / 2).div_euclid(STEP) * STEP;
+pub(in crate::stream) fn sound_origin(profile: &Profile, tick: i64) -> i64 {
+    let step = profile.audio_ticks();
+    let snapped = (tick + step / 2).div_euclid(step) * step;
     if (snapped - tick).abs() <= SNAP_TICKS { snapped } else { tick }
 }
 

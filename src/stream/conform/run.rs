@@ -102,6 +102,8 @@ pub(super) struct Extras {
     pub(super) words: Option<Source>,
     /// In hundredths of a decibel.
     pub(super) gain: i32,
+    /// Who waits for this run.
+    pub(super) effort: Effort,
 }
 
 /// Where subtitles that are burned in come from.
@@ -125,6 +127,13 @@ impl Source {
 pub(super) enum RunEnd {
     /// It reached stored frames, or the bound it was given.
     Filled,
+    /// Groups that a watermark is seen on were left out of a copy, and it went on behind them.
+    Marked {
+        /// The first frame left out.
+        from: i64,
+        /// The first frame behind them; `None` when the file ended with them.
+        until: Option<i64>,
+    },
     /// The file ended; the frame after the last one, if any frame came.
     Ended {
         /// Milliseconds of media time at the end of picture or sound.
@@ -134,6 +143,8 @@ pub(super) enum RunEnd {
     Misfit {
         /// Why.
         reason: String,
+        /// Whether it is the sound.
+        sound: bool,
     },
     /// The device failed before the first picture; the processor may do better.
     HardwareFailed {
@@ -159,13 +170,14 @@ pub(super) async fn run(
         Feed::File(hardware) => (None, None, hardware),
         Feed::Broadcast { upstream, placing } => (Some(upstream), Some(placing), None),
     };
+    let tuning = means.encoders.tuning();
     let mut args = Run {
         path: &task.media.path,
         treatment,
         profile: &task.profile,
         from_frame: hole.start,
         until_frame: hole.until,
-        effort: task.effort,
+        effort: extras.effort,
         threads: task.threads,
         phase: means.store.notes(&task.key).phase.unwrap_or(0),
         still: if task.effort == Effort::Slate {
@@ -177,12 +189,13 @@ pub(super) async fn run(
         words: extras.words.as_ref().map(Source::words),
         gain: extras.gain,
         upstream,
+        tuning: &tuning,
     };
     if treatment.video == VideoTreatment::Still && args.until_frame.is_none() {
         args.until_frame = super::hole::stated_end(&task.media, &task.profile);
     }
     let priority = match task.effort {
-        Effort::Live | Effort::Slate => Priority::Live,
+        Effort::Opening | Effort::Live | Effort::Slate => Priority::Live,
         Effort::Background => Priority::Background,
     };
     let plain = args.arguments();
@@ -217,6 +230,7 @@ pub(super) async fn run(
         assembler: Assembler::new(&task.profile, treatment, phase),
         writer: Some(means.store.writer(&task.key)),
         came: false,
+        marked_from: None,
         last_tick: None,
         placing,
         span_until_ms: 0,
@@ -345,6 +359,8 @@ struct Sink<'a> {
     writer: Option<Writer>,
     /// Whether anything was stored.
     came: bool,
+    /// The first frame of groups that a watermark is seen on, where a copy came by some.
+    marked_from: Option<i64>,
     /// The latest time of any access unit.
     last_tick: Option<i64>,
     /// Where a broadcast's groups go.
@@ -407,9 +423,10 @@ impl Sink<'_> {
             Err(found) => return misfits(found),
         }
         match exit {
-            Exit { code: Some(0), .. } => {
-                RunEnd::Ended { last_ms: self.last_tick.map(|tick| tick / 90) }
-            }
+            Exit { code: Some(0), .. } => match self.marked_from {
+                Some(from) => RunEnd::Marked { from, until: self.hole.until },
+                None => RunEnd::Ended { last_ms: self.last_tick.map(|tick| tick / 90) },
+            },
             Exit { code: Some(code), signal: None } if !self.came && code != 255 => {
                 let reason = format!("ffmpeg could not read it (exit code {code})");
                 RunEnd::Over(ConformEnd::Unusable { reason })
@@ -422,11 +439,13 @@ impl Sink<'_> {
         if gops.is_empty() {
             return Ok(());
         }
-        if self.copied && self.hole.start == 0 && !self.came && gops[0].first_frame > SHORT {
+        let nothing_yet = !self.came && self.marked_from.is_none();
+        if self.copied && self.hole.start == 0 && nothing_yet && gops[0].first_frame > SHORT {
             let reason = "its picture begins late".to_owned();
-            return Err(RunEnd::Misfit { reason });
+            return Err(RunEnd::Misfit { reason, sound: false });
         }
         let Some(mut writer) = self.writer.take() else { return Err(broken()) };
+        let (gops, marked) = self.without_marked(gops);
         let now_ms = self.means.clock.now_ms();
         let mut trim = None;
         let gops: Vec<NewGop> = match &mut self.placing {
@@ -471,7 +490,38 @@ impl Sink<'_> {
                 Err(error) => return Err(RunEnd::Over(not_stored(&error))),
             }
         }
-        if filled { Err(RunEnd::Filled) } else { Ok(()) }
+        match marked {
+            Some(marked) => Err(marked),
+            None if filled => Err(RunEnd::Filled),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves out of a copy what a watermark is seen on: it is encoded when the end of it is known.
+    ///
+    /// Gives the groups up to the first one behind, and how the run ends when that one came.
+    fn without_marked(&mut self, gops: Vec<NewGop>) -> (Vec<NewGop>, Option<RunEnd>) {
+        let profile = &self.task.profile;
+        let Some(mark) = profile.watermark.as_ref().filter(|_| self.copied) else {
+            return (gops, None);
+        };
+        let Hole { start, until } = self.hole;
+        let mut plain = Vec::with_capacity(gops.len());
+        for gop in gops {
+            let first = gop.first_frame;
+            let end = first + i64::from(gop.frames);
+            let is_seen = mark.look.is_seen_in(profile.tick_of(first), profile.tick_of(end));
+            if is_seen && until.is_none_or(|until| first < until) {
+                self.marked_from.get_or_insert(first.max(start));
+                continue;
+            }
+            plain.push(gop);
+            if let Some(from) = self.marked_from {
+                let until = Some(until.map_or(first, |until| until.min(first)));
+                return (plain, Some(RunEnd::Marked { from, until }));
+            }
+        }
+        (plain, None)
     }
 
     /// Writes the phase down with the first group, for the runs to come.
@@ -488,7 +538,7 @@ impl Sink<'_> {
 }
 
 fn misfits(found: Misfit) -> RunEnd {
-    RunEnd::Misfit { reason: found.to_string() }
+    RunEnd::Misfit { reason: found.to_string(), sound: found == Misfit::Sound }
 }
 
 fn broken() -> RunEnd {

@@ -8,9 +8,9 @@ use tokio::io::AsyncReadExt;
 use super::Conformer;
 use super::grid::Assembler;
 use super::rules::Misfit;
-use crate::domain::{Media, Profile};
+use crate::domain::{FfmpegRuns, Media, Profile};
 use crate::mpegts::demux::Demuxer;
-use crate::stream::ffmpeg::{self, Abilities, Effort, Run, VideoTreatment};
+use crate::stream::ffmpeg::{self, Abilities, Barred, Effort, Run, VideoTreatment};
 use crate::stream::pool::{Priority, Running};
 use crate::stream::store::NewGop;
 
@@ -42,13 +42,15 @@ impl Conformer {
         count: usize,
         phase: Option<i64>,
     ) -> Result<Vec<NewGop>, Uncopied> {
-        let treatment = media.probe.as_ref().map(|probe| ffmpeg::decide(probe, profile, None));
+        let treatment =
+            media.probe.as_ref().map(|probe| ffmpeg::decide(probe, profile, Barred::default()));
         let Some(Ok(treatment)) = treatment else {
             return Err(Uncopied::Failed("there is nothing to play".to_owned()));
         };
         if treatment.video != VideoTreatment::Copy {
             return Err(Uncopied::Failed("its picture is not copied".to_owned()));
         }
+        let tuning = FfmpegRuns::default();
         let run = Run {
             path: &media.path,
             treatment: &treatment,
@@ -63,6 +65,7 @@ impl Conformer {
             words: None,
             gain: 0,
             upstream: None,
+            tuning: &tuning,
         };
         let (pool, ffmpeg) = (&self.means.pool, self.means.ffmpeg.clone());
         let running = pool.spawn(ffmpeg, run.arguments(), Priority::Background).await;

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use super::film::Film;
 use super::{Shelf, State};
 use crate::domain::{Media, Profile};
-use crate::mpegts::{adts, h264};
+use crate::mpegts::coding::{Coding, PictureCoding, Role, SoundCoding};
+use crate::mpegts::h264;
+use crate::stream::coding::coding;
 use crate::stream::conform::{Conformer, Uncopied};
 use crate::stream::rendition::{Gop, GopEntry};
 use crate::stream::store::{NewGop, Store};
@@ -84,7 +86,7 @@ impl Shelf {
             if copies.is_empty() && from == 0 {
                 return Ok(Some("ffmpeg finds nothing to copy".to_owned()));
             }
-            let (film, shelf) = (Arc::clone(film), Arc::clone(self));
+            let (film, shelf, coding) = (Arc::clone(film), Arc::clone(self), coding(profile));
             let compared = tokio::task::spawn_blocking(move || {
                 // A run that begins inside the file lacks some of its first sound.
                 copies.iter().zip([from == 0].into_iter().chain(std::iter::repeat(true))).find_map(
@@ -93,7 +95,7 @@ impl Shelf {
                             return Some(format!("there is nothing at frame {}", copy.first_frame));
                         };
                         match film.read(&*shelf.files, &*shelf.clock, entry) {
-                            Ok(gop) => difference(entry, &gop, copy, whole),
+                            Ok(gop) => difference(coding, entry, &gop, copy, whole),
                             Err(fault) => Some(fault.to_string()),
                         }
                     },
@@ -112,6 +114,7 @@ impl Shelf {
 ///
 /// Without `whole` the copy may lack sound.
 pub(super) fn difference(
+    coding: Coding,
     entry: &GopEntry,
     read: &Gop,
     copy: &NewGop,
@@ -130,29 +133,34 @@ pub(super) fn difference(
         return Some(format!("the group at frame {place} has another order"));
     }
     for (unit, copied) in read.video.iter().zip(&copy.gop.video) {
-        if !coded(&unit.data).eq(coded(&copied.data)) {
+        if !coded(coding.picture, &unit.data).eq(coded(coding.picture, &copied.data)) {
             return Some(format!("the picture of frame {} has other bytes", unit.frame));
         }
     }
-    if whole { sound_difference(entry, &read.audio, copy) } else { None }
+    if whole { sound_difference(coding.sound, entry, &read.audio, copy) } else { None }
 }
 
 /// The first difference in sound; a missing frame is silence either way.
-fn sound_difference(entry: &GopEntry, read: &[Bytes], copy: &NewGop) -> Option<String> {
-    const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+fn sound_difference(
+    coding: SoundCoding,
+    entry: &GopEntry,
+    read: &[Bytes],
+    copy: &NewGop,
+) -> Option<String> {
+    let step = coding.codec.ticks();
     let (place, copied) = (entry.first_frame, &copy.gop.audio);
     let apart = match (read.is_empty(), copied.is_empty()) {
         (false, false) => entry.audio_tick - copy.audio_tick,
         (true, _) | (_, true) => 0,
     };
-    let shift = (apart + STEP / 2).div_euclid(STEP);
-    if (apart - shift * STEP).abs() > ROUNDING {
+    let shift = (apart + step / 2).div_euclid(step);
+    if (apart - shift * step).abs() > ROUNDING {
         return Some(format!("the sound at frame {place} is off by {apart} ticks"));
     }
     // Places count from the first frame read; the copy's first one is `shift` places before.
     let frame = |all: &[Bytes], at: i64| {
         let found = usize::try_from(at).ok().and_then(|at| all.get(at)).cloned();
-        found.unwrap_or(Bytes::from_static(&adts::SILENCE))
+        found.unwrap_or_else(|| coding.silence())
     };
     let length = |all: &[Bytes]| i64::try_from(all.len()).unwrap_or(0);
     let places = (-shift).min(0)..length(read).max(length(copied) - shift);
@@ -161,8 +169,8 @@ fn sound_difference(entry: &GopEntry, read: &[Bytes], copy: &NewGop) -> Option<S
 }
 
 /// The NAL units of an access unit that belong to its picture.
-fn coded(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
-    h264::nal_units(unit).filter(|nal| {
-        !matches!(h264::nal_type(nal), Some(h264::NAL_AUD | h264::NAL_SPS | h264::NAL_PPS))
+fn coded(coding: PictureCoding, unit: &[u8]) -> impl Iterator<Item = &[u8]> {
+    h264::nal_units(unit).filter(move |nal| {
+        !matches!(coding.role(nal), Some(Role::Delimiter | Role::StreamSet | Role::PictureSet))
     })
 }

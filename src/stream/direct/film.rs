@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use bytes::Bytes;
 
 use super::source::{Files, Source, Stamp};
-use super::units::{self, Avc};
+use super::units::{self, Pictures};
 use super::{Fault, SPAN, Unfit, matroska, mp4};
 use crate::domain::{Media, Profile};
 use crate::foundation::clock::Clock;
+use crate::stream::coding::coding;
 use crate::stream::conform::rules::Misfit;
-use crate::stream::ffmpeg::{self, AudioTreatment, VideoTreatment};
+use crate::stream::ffmpeg::{self, AudioTreatment, Barred, VideoTreatment};
 use crate::stream::rendition::{Gop, GopEntry, RenditionIndex, RenditionKey, VideoUnit};
 
 /// The most bytes of a group: 4 s at 100 Mbit/s.
@@ -34,7 +35,7 @@ pub(super) struct Request<'a> {
 
 /// What a container's reader found.
 pub(super) struct Plan {
-    pub(super) avc: Avc,
+    pub(super) pictures: Pictures,
     pub(super) groups: Vec<Group>,
     /// How far the pictures lie behind the grid, in ticks.
     pub(super) phase: i64,
@@ -84,7 +85,7 @@ pub(super) struct Film {
     /// Since when a read is under way, by the server's clock; 0 while none is.
     reading_since: AtomicI64,
     stamp: Stamp,
-    avc: Avc,
+    pictures: Pictures,
     layout: Layout,
 }
 
@@ -125,10 +126,10 @@ impl Film {
         });
         let end_frame = plan.groups.last().map(|group| group.end_frame);
         let index = Arc::new(RenditionIndex { key, gops: gops.collect(), end_frame });
-        let Plan { avc, phase, layout, .. } = plan;
+        let Plan { pictures, phase, layout, .. } = plan;
         let (profile, checked) = (profile.clone(), AtomicBool::new(false));
         let reading_since = AtomicI64::new(0);
-        Ok(Self { index, path, profile, phase, checked, reading_since, stamp, avc, layout })
+        Ok(Self { index, path, profile, phase, checked, reading_since, stamp, pictures, layout })
     }
 
     /// Reads one group. Blocks on the disk.
@@ -152,7 +153,7 @@ impl Film {
         let read = match &self.layout {
             Layout::Mp4(samples) => self.read_samples(source, samples, number, gop),
             Layout::Matroska(clusters) => {
-                clusters.read(source, &self.avc, &self.profile, number, gop)
+                clusters.read(source, &self.pictures, &self.profile, number, gop)
             }
         };
         // What was read while the file was written to is worth nothing.
@@ -229,14 +230,15 @@ impl Film {
         let (pictures, sounds) = bytes.split_at_checked(pattern.len()).ok_or(Fault::Damaged)?;
         let mut video = Vec::with_capacity(pictures.len());
         for (sample, shown) in pictures.iter().zip(&**pattern) {
-            let (data, idr) = self.avc.unit(sample)?;
+            let (data, idr) = self.pictures.unit(sample)?;
             if video.is_empty() && !idr {
                 return Err(Misfit::LongGroup.into());
             }
             video.push(VideoUnit { frame: gop.first_frame + i64::from(*shown), data });
         }
-        let audio = sounds.iter().map(|block| units::sound(block)).collect::<Result<_, _>>()?;
-        Ok(Gop { video, audio })
+        let coding = coding(&self.profile).sound;
+        let audio = sounds.iter().map(|block| units::sound(&coding, block));
+        Ok(Gop { video, audio: audio.collect::<Result<_, _>>()? })
     }
 }
 
@@ -265,8 +267,11 @@ pub(super) fn wanted(media: &Media, profile: &Profile) -> Result<Option<usize>, 
     if media.is_live() {
         return Err(Unfit::Kind("it is a broadcast"));
     }
+    if profile.watermark.is_some() {
+        return Err(Unfit::Kind("a watermark is drawn on it"));
+    }
     let probe = media.probe.as_ref().ok_or(Unfit::Kind("it was never probed"))?;
-    let treatment = ffmpeg::decide(probe, profile, None)
+    let treatment = ffmpeg::decide(probe, profile, Barred::default())
         .map_err(|_nothing| Unfit::Kind("there is neither picture nor sound in it"))?;
     match treatment.video {
         VideoTreatment::Copy => {}

@@ -17,10 +17,11 @@ use bytes::Bytes;
 use super::ebml::{Block, Element, LONGEST_HEAD, elements, find, unsigned};
 use super::film::{Group, Layout, Plan, Request};
 use super::source::Source;
-use super::units::{self, Avc, is_profile_audio};
+use super::units::{self, Pictures, is_profile_audio};
 use super::{Fault, Unfit};
 use crate::domain::Profile;
-use crate::mpegts::adts;
+use crate::mpegts::coding::{PictureCoding, SoundCodec};
+use crate::stream::coding::coding;
 use crate::stream::conform::rules::{self, Misfit};
 use crate::stream::rendition::{Gop, GopEntry, VideoUnit};
 
@@ -48,8 +49,6 @@ const MAX_BLOCK: u64 = 16 << 20;
 const TAIL: u64 = 8 << 20;
 /// Bytes read at once.
 const READ: u64 = 512 << 10;
-/// How far sound may lie beside its grid, in ticks: a quarter of a frame.
-const OFF_GRID: i64 = Profile::AUDIO_FRAME_TICKS / 4;
 
 /// Groups of a Matroska file.
 #[derive(Debug)]
@@ -59,6 +58,8 @@ pub(super) struct Clusters {
     clock: Clock,
     /// Where the grid of sound begins, in ticks of the rendition.
     origin: i64,
+    /// How long a frame of sound is, in ticks.
+    step: i64,
     cues: Box<[Cue]>,
     size: u64,
 }
@@ -129,10 +130,22 @@ pub(super) fn open(source: &dyn Source, request: &Request<'_>) -> Result<Plan, U
     if video.is_wrapped || audio.is_some_and(|track| track.is_wrapped) {
         return Err(Unfit::Kind("its tracks are compressed"));
     }
-    let avc = Some(video).filter(|track| track.codec == b"V_MPEG4/ISO/AVC");
-    let avc = avc.and_then(|track| Avc::parse(track.private));
-    let avc = avc.ok_or(Unfit::Kind("its picture is described in another way"))?;
-    if audio.is_some_and(|track| track.codec != b"A_AAC" || !is_profile_audio(track.private)) {
+    let coding = coding(request.profile);
+    let name: &[u8] = match coding.picture {
+        PictureCoding::H264 => b"V_MPEG4/ISO/AVC",
+        PictureCoding::Hevc => b"V_MPEGH/ISO/HEVC",
+    };
+    let pictures = Some(video).filter(|track| track.codec == name);
+    let pictures = pictures.and_then(|track| Pictures::parse(coding.picture, track.private));
+    let pictures = pictures.ok_or(Unfit::Kind("its picture is described in another way"))?;
+    let fits = |track: &Track<'_>| match coding.sound.codec {
+        SoundCodec::Aac => {
+            track.codec == b"A_AAC" && is_profile_audio(&coding.sound, track.private)
+        }
+        // What it is exactly stands in every frame.
+        SoundCodec::Ac3 => track.codec == b"A_AC3",
+    };
+    if audio.is_some_and(|track| !fits(track)) {
         return Err(Unfit::Kind("its sound is described in another way"));
     }
     let cues = read_cues(&top, video.number);
@@ -162,13 +175,16 @@ pub(super) fn open(source: &dyn Source, request: &Request<'_>) -> Result<Plan, U
     }
     let clock = Clock { scale, zero: zero + grid.phase().unwrap_or(0), delay };
     let sound = audio.and_then(|track| begins.get(&track.number));
-    let origin = sound.map_or(0, |time| rules::sound_origin(clock.audio(*time)));
+    let step = request.profile.audio_ticks();
+    let origin = |time: &i64| rules::sound_origin(request.profile, clock.audio(*time));
+    let origin = sound.map_or(0, origin);
     let audio = audio.map(|track| track.number);
     let size = request.stamp.size;
-    let clusters = Clusters { video: video.number, audio, clock, origin, cues: cues.into(), size };
+    let (video, cues) = (video.number, cues.into());
+    let clusters = Clusters { video, audio, clock, origin, step, cues, size };
     let groups = clusters.groups(source, request.profile, &frames)?;
     let phase = grid.phase().unwrap_or(0);
-    Ok(Plan { avc, groups, phase, layout: Layout::Matroska(clusters) })
+    Ok(Plan { pictures, groups, phase, layout: Layout::Matroska(clusters) })
 }
 
 impl Clusters {
@@ -179,7 +195,7 @@ impl Clusters {
         profile: &Profile,
         frames: &[i64],
     ) -> Result<Vec<Group>, Unfit> {
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let step = self.step;
         let longest = rules::longest_group(profile);
         let mut groups = Vec::with_capacity(frames.len());
         for pair in frames.windows(2) {
@@ -207,12 +223,12 @@ impl Clusters {
                 continue;
             }
             let nth = |frame: i64| {
-                let off = profile.tick_of(frame) - self.origin + STEP - 1;
-                off.div_euclid(STEP).clamp(0, until)
+                let off = profile.tick_of(frame) - self.origin + step - 1;
+                off.div_euclid(step).clamp(0, until)
             };
             let (start, stop) = (nth(group.first_frame), nth(group.end_frame));
             if stop > start {
-                group.audio_tick = self.origin + start * STEP;
+                group.audio_tick = self.origin + start * step;
                 group.audio_frames = u32::try_from(stop - start).unwrap_or(0);
             }
         }
@@ -236,16 +252,16 @@ impl Clusters {
     pub(super) fn read(
         &self,
         source: &dyn Source,
-        avc: &Avc,
+        units: &Pictures,
         profile: &Profile,
         number: usize,
         gop: &GopEntry,
     ) -> Result<Gop, Fault> {
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let coding = coding(profile).sound;
         let wanted = match gop.audio_frames {
             0 => 0..0,
             frames => {
-                let first = (gop.audio_tick - self.origin).div_euclid(STEP);
+                let first = (gop.audio_tick - self.origin).div_euclid(self.step);
                 first..first + i64::from(frames)
             }
         };
@@ -259,15 +275,15 @@ impl Clusters {
         let order = self.check(profile, gop.first_frame, gop.end_frame(), &found.pictures)?;
         let mut video = Vec::with_capacity(order.len());
         for (sample, frame) in found.samples.iter().zip(order) {
-            let (data, idr) = avc.unit(sample)?;
+            let (data, idr) = units.unit(sample)?;
             if video.is_empty() && !idr {
                 return Err(Misfit::LongGroup.into());
             }
             video.push(VideoUnit { frame, data });
         }
         let audio = wanted.map(|index| match found.sounds.get(&index) {
-            Some(block) => units::sound(block),
-            None => Ok(Bytes::from_static(&adts::SILENCE)),
+            Some(block) => units::sound(&coding, block),
+            None => Ok(coding.silence()),
         });
         Ok(Gop { video, audio: audio.collect::<Result<_, _>>()? })
     }
@@ -337,10 +353,10 @@ impl Clusters {
         content: &Bytes,
         found: &mut Found,
     ) -> Result<(), Fault> {
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
         let tick = self.clock.audio(time) - self.origin;
-        let index = (tick + STEP / 2).div_euclid(STEP);
-        if (tick - index * STEP).abs() > OFF_GRID {
+        let index = (tick + self.step / 2).div_euclid(self.step);
+        // A quarter of a frame.
+        if (tick - index * self.step).abs() > self.step / 4 {
             return Err(Misfit::OffGrid.into());
         }
         for (index, frame) in (index..).zip(&block.frames) {

@@ -15,9 +15,11 @@ use std::ops::Range;
 use super::boxes::{Head, Rows, Spread, be32, be64, boxes, child, path};
 use super::film::{Group, Layout, Plan, Request, Samples, ticks};
 use super::source::Source;
-use super::units::{Avc, is_profile_audio};
+use super::units::{Pictures, is_profile_audio};
 use super::{Fault, Unfit};
-use crate::domain::Profile;
+use crate::domain::{AudioCodec, Profile};
+use crate::mpegts::coding::{PictureCoding, SoundCodec};
+use crate::stream::coding::coding;
 use crate::stream::conform::rules;
 
 /// The largest `moov` that is read: a day of film has a tenth of it.
@@ -392,11 +394,17 @@ impl Builder<'_> {
         if (self.zero / 90 - self.request.start_ms).abs() > 1 {
             return Err(Unfit::Kind("its start is not where ffprobe sees it"));
         }
-        let avc = video.description(self.moov, b"avc1").and_then(|range| {
-            let config = child(self.moov, &(range.start + 78..range.end), b"avcC")?;
-            Avc::parse(self.moov.get(config)?)
+        let coding = coding(self.request.profile).picture;
+        let (entries, record): (&[&[u8; 4]], _) = match coding {
+            PictureCoding::H264 => (&[b"avc1"], b"avcC"),
+            PictureCoding::Hevc => (&[b"hvc1", b"hev1"], b"hvcC"),
+        };
+        let pictures = entries.iter().find_map(|entry| {
+            let range = video.description(self.moov, entry)?;
+            let config = child(self.moov, &(range.start + 78..range.end), record)?;
+            Pictures::parse(coding, self.moov.get(config)?)
         });
-        let avc = avc.ok_or(Unfit::Kind("its picture is described in another way"))?;
+        let pictures = pictures.ok_or(Unfit::Kind("its picture is described in another way"))?;
         let mut patterns = Patterns::default();
         let (mut groups, mut marks, phase) = self.pictures(video, &mut patterns)?;
         if let Some(audio) = audio {
@@ -415,7 +423,7 @@ impl Builder<'_> {
             marks: marks.into(),
             patterns: patterns.all.into(),
         };
-        Ok(Plan { avc, groups, phase, layout: Layout::Mp4(samples) })
+        Ok(Plan { pictures, groups, phase, layout: Layout::Mp4(samples) })
     }
 
     /// Checks all pictures by the rules of copying; gives the groups without sound and the phase.
@@ -494,24 +502,18 @@ impl Builder<'_> {
         marks: &mut [Mark],
     ) -> Result<(), Unfit> {
         const DAMAGED: Unfit = Unfit::Kind("its tables are damaged");
-        const STEP: i64 = Profile::AUDIO_FRAME_TICKS;
+        let profile = self.request.profile;
+        let step = profile.audio_ticks();
         let Edit::Plain { empty, from, length } = track.edit else {
             return Err(Unfit::Kind("its sound is edited"));
         };
-        let config = track.description(self.moov, b"mp4a").and_then(|range| {
-            // QuickTime's has a longer description with the rest in a box of its own.
-            let boxes = match self.moov.get(range.start + 8..range.start + 10)? {
-                [0, 0] => range.start + 28..range.end,
-                [0, 1] => child(self.moov, &(range.start + 44..range.end), b"wave")?,
-                _ => return None,
-            };
-            audio_config(self.moov.get(child(self.moov, &boxes, b"esds")?)?)
-        });
-        if !config.is_some_and(is_profile_audio) {
+        if !self.is_profile_sound(track) {
             return Err(Unfit::Kind("its sound is described in another way"));
         }
         let mut count = i64::from(track.sizes.count);
-        if track.sizes.count > MAX_SAMPLES || track.fixed != 0 {
+        // Frames of AC-3 are all of one size.
+        let of_one_size = track.fixed != 0 && profile.audio_codec == AudioCodec::Aac;
+        if track.sizes.count > MAX_SAMPLES || of_one_size {
             return Err(Unfit::Kind("its table of sizes is of another form"));
         }
         // The last frame may be stated shorter than it is.
@@ -520,35 +522,56 @@ impl Builder<'_> {
             .take(track.sizes.count.try_into().unwrap_or(0))
             .zip(0_i64..)
             .all(|((_, shown), nth)| {
-                i128::from(shown) * 90_000 == i128::from(nth * STEP) * i128::from(track.scale)
+                i128::from(shown) * 90_000 == i128::from(nth * step) * i128::from(track.scale)
             });
         if !even {
             return Err(Unfit::Kind("its sound is not evenly spaced"));
         }
         let begins = empty - ticks(from, track.scale) - self.zero;
         if let Some(length) = length {
-            let played = (length + ticks(from, track.scale) + STEP - 1).div_euclid(STEP);
-            if count - played > 90_000 / STEP {
+            let played = (length + ticks(from, track.scale) + step - 1).div_euclid(step);
+            if count - played > 90_000 / step {
                 return Err(Unfit::Kind("its sound is cut off by an edit"));
             }
             count = count.min(played);
         }
-        let origin = rules::sound_origin(begins - phase);
-        let nth = |tick: i64| (tick - origin + STEP - 1).div_euclid(STEP).clamp(0, count);
+        let origin = rules::sound_origin(profile, begins - phase);
+        let nth = |tick: i64| (tick - origin + step - 1).div_euclid(step).clamp(0, count);
         let mut walk = track.walk(self.moov).ok_or(DAMAGED)?;
         for (group, mark) in groups.iter_mut().zip(marks) {
-            let start = nth(self.request.profile.tick_of(group.first_frame));
-            let end = nth(self.request.profile.tick_of(group.end_frame));
+            let start = nth(profile.tick_of(group.first_frame));
+            let end = nth(profile.tick_of(group.end_frame));
             while i64::from(walk.place.sample) < start {
                 walk.step().ok_or(DAMAGED)?;
             }
             mark.audio = walk.place;
             if end > start {
-                group.audio_tick = origin + start * STEP;
+                group.audio_tick = origin + start * step;
                 group.audio_frames = u32::try_from(end - start).map_err(|_| DAMAGED)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a track's sound is described as the profile's is coded.
+    fn is_profile_sound(&self, track: &Track) -> bool {
+        let coding = coding(self.request.profile).sound;
+        match coding.codec {
+            SoundCodec::Aac => {
+                let config = track.description(self.moov, b"mp4a").and_then(|range| {
+                    // QuickTime's has a longer description with the rest in a box of its own.
+                    let boxes = match self.moov.get(range.start + 8..range.start + 10)? {
+                        [0, 0] => range.start + 28..range.end,
+                        [0, 1] => child(self.moov, &(range.start + 44..range.end), b"wave")?,
+                        _ => return None,
+                    };
+                    audio_config(self.moov.get(child(self.moov, &boxes, b"esds")?)?)
+                });
+                config.is_some_and(|config| is_profile_audio(&coding, config))
+            }
+            // What it is exactly stands in every frame.
+            SoundCodec::Ac3 => track.description(self.moov, b"ac-3").is_some(),
+        }
     }
 }
 

@@ -8,8 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::*;
-use crate::domain::{AudioStream, FrameRate, Probe, VideoStream};
+use crate::domain::{
+    AudioCodec, AudioLayout, AudioStream, FrameRate, Probe, VideoCodec, VideoStream,
+};
 use crate::foundation::clock::SystemClock;
+use crate::mpegts::coding::{PictureCoding, Role};
+use crate::mpegts::h264;
+use crate::stream::coding::coding;
 use crate::stream::conform::{self, Conformer};
 use crate::stream::pool::{Limits, Pool};
 
@@ -151,8 +156,15 @@ impl Rig {
 
     /// Compares all of a file with what ffmpeg's copy of it gives; `frames` is how long it is.
     async fn check_same(&self, path: &Path, frames: i64) {
-        let (media, p, name) = (media(path), profile(), path.display());
-        let index = self.ready(path).await;
+        self.check_same_on(profile(), path, frames).await;
+    }
+
+    /// The same for a file that is coded as `p` is.
+    async fn check_same_on(&self, p: Profile, path: &Path, frames: i64) {
+        let (media, name) = (coded(media(path), &p), path.display());
+        let offer = self.shelf.prepare(&media, &p).await;
+        assert_eq!(offer, Offer::Ready, "{name}");
+        let index = self.shelf.index(&media, &p).unwrap();
         assert!(index.is_complete(), "{name}: {index:?}");
         assert_eq!(index.end_frame, Some(frames), "{name}");
         let copied = self.conformer.copied(&media, &p, 0, usize::MAX, None).await.unwrap();
@@ -162,8 +174,11 @@ impl Rig {
         for (entry, copy) in index.gops.iter().zip(&copied) {
             let gop = self.shelf.read(&index.key, entry).unwrap();
             assert_eq!(gop.audio.len(), entry.audio_frames as usize);
-            assert!(h264(&gop), "{name}: {entry:?}");
-            assert_eq!(check::difference(entry, &gop, copy, true), None, "{name}");
+            let coding = coding(&p);
+            assert!(begins_well(coding.picture, &gop), "{name}: {entry:?}");
+            assert!(gop.audio.iter().all(|frame| coding.sound.is_frame(frame)), "{name}");
+            let difference = check::difference(coding, entry, &gop, copy, true);
+            assert_eq!(difference, None, "{name}");
         }
     }
 
@@ -185,10 +200,24 @@ impl Rig {
 }
 
 /// Whether a group begins with a delimiter, the parameters and an IDR picture.
-fn h264(gop: &Gop) -> bool {
-    use crate::mpegts::h264;
+fn begins_well(coding: PictureCoding, gop: &Gop) -> bool {
     let first = &gop.video[0].data;
-    h264::begins_with_delimiter(first) && h264::has_parameter_sets(first) && h264::is_idr(first)
+    let delimited = h264::nal_units(first).next().and_then(|nal| coding.role(nal));
+    delimited == Some(Role::Delimiter) && coding.has_parameter_sets(first) && coding.is_key(first)
+}
+
+/// The same media as it is probed when it is coded as `p` is.
+fn coded(mut media: Arc<Media>, p: &Profile) -> Arc<Media> {
+    let probe = Arc::make_mut(&mut media).probe.as_mut().unwrap();
+    if p.video_codec == VideoCodec::Hevc {
+        let video = probe.video.as_mut().unwrap();
+        (video.codec, video.codec_profile) = ("hevc".to_owned(), "Main".to_owned());
+    }
+    for sound in &mut probe.audio {
+        p.audio_codec.as_str().clone_into(&mut sound.codec);
+        sound.channels = p.audio_layout.channels();
+    }
+    media
 }
 
 #[tokio::test]
@@ -238,6 +267,46 @@ async fn matroska_files_give_what_ffmpegs_copy_gives() {
     rig.check_same(&remux(&clip("from.mp4", 6, "-bf 2"), "from.mkv", "", "-c copy"), 150).await;
     rig.check_same(&clip("late.mkv", 6, "-bf 2 -af adelay=0,asetpts=PTS+0.5/TB"), 150).await;
     rig.check_same(&clip("short.mkv", 6, "-bf 2 -af atrim=end=3"), 150).await;
+}
+
+#[tokio::test]
+async fn other_codecs_and_layouts_are_read_in_process_where_the_profile_has_them() {
+    let rig = Rig::start();
+    let surround =
+        |codec| Profile { audio_codec: codec, audio_layout: AudioLayout::Surround, ..profile() };
+    let around = "-bf 2 -af aformat=channel_layouts=5.1";
+    for kind in ["mp4", "mkv", "mov"] {
+        let path = clip(&format!("aac51.{kind}"), 4, around);
+        rig.check_same_on(surround(AudioCodec::Aac), &path, 100).await;
+        let path = clip(&format!("ac351.{kind}"), 4, &format!("{around} -c:a ac3 -b:a 384k"));
+        rig.check_same_on(surround(AudioCodec::Ac3), &path, 100).await;
+    }
+    let stereo = Profile { audio_codec: AudioCodec::Ac3, ..profile() };
+    let path = clip("ac3.mp4", 4, "-bf 2 -c:a ac3 -af adelay=0,asetpts=PTS+0.5/TB");
+    rig.check_same_on(stereo.clone(), &path, 100).await;
+    rig.check_same_on(stereo, &clip("ac3.mkv", 4, "-bf 2 -c:a ac3"), 100).await;
+    let hevc = Profile { video_codec: VideoCodec::Hevc, ..profile() };
+    for (name, more) in [("hevc.mp4", "-tag:v hvc1"), ("hev1.mp4", "-tag:v hev1"), ("hevc.mkv", "")]
+    {
+        let path = clip(
+            name,
+            4,
+            &format!(
+                "-c:v libx265 -preset ultrafast {more} \
+                 -x265-params log-level=error:open-gop=0:bframes=2:scenecut=0:keyint=50"
+            ),
+        );
+        rig.check_same_on(hevc.clone(), &path, 100).await;
+    }
+    let open = clip(
+        "open-hevc.mp4",
+        4,
+        "-c:v libx265 -preset ultrafast -x265-params log-level=error:open-gop=1:bframes=3:keyint=50",
+    );
+    match rig.shelf.prepare(&coded(media(&open), &hevc), &hevc).await {
+        Offer::Unfit(_) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -295,7 +364,7 @@ fn survives(original: &Media, bytes: Vec<u8>) -> bool {
     let clock = SystemClock::start();
     for gop in film.index.gops.iter() {
         if let Ok(read) = film.read(&files, &*clock, gop) {
-            assert!(!read.video.is_empty() && h264(&read));
+            assert!(!read.video.is_empty() && begins_well(PictureCoding::H264, &read));
         }
     }
     true

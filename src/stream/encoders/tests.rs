@@ -149,7 +149,7 @@ END
         ),
         (Accelerator::Vaapi, None),
         (Accelerator::Amf, Some("AMD's AMF runtime is missing")),
-        (Accelerator::V4l2m2m, Some("no V4L2 device can encode H.264")),
+        (Accelerator::V4l2m2m, Some("no V4L2 device can encode this")),
         (Accelerator::VideoToolbox, Some("this ffmpeg was built without the encoder")),
         (Accelerator::Software, None),
     ];

@@ -8,7 +8,7 @@
 //! - The `fps` filter works on absolute times, so its grid does not depend on where a run begins;
 //!   `start_time` pins the first frame. Seeking ends a little earlier, so that the filter sees
 //!   the picture that is on screen at that moment.
-//! - Encoded audio begins on a multiple of 1024 samples of media time, so that the AAC frames of
+//! - Encoded audio begins on a multiple of a frame's samples of media time, so that the frames of
 //!   two runs lie on one grid.
 //!
 //! A copied picture cannot begin anywhere but at a key frame: ffmpeg takes the one before, the
@@ -19,7 +19,8 @@ use std::path::Path;
 
 use super::picture::{self, Graph};
 use super::{Abilities, AudioTreatment, Treatment, VideoTreatment, sound};
-use crate::domain::{FrameRate, Preset, Profile, Upstream};
+use crate::domain::{AudioCodec, FfmpegRuns, FrameRate, Preset, Profile, Upstream, VideoCodec};
+use crate::mpegts::ac3;
 
 /// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
 pub const ORIGIN_TICKS: i64 = 900_000;
@@ -30,6 +31,8 @@ const LOOK_BACK_TICKS: i64 = 90_000;
 /// Who waits for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
+    /// A viewer who sees nothing yet: the fastest preset, for a few seconds.
+    Opening,
     /// A viewer: fast preset, short groups at the start.
     Live,
     /// Nobody: better preset, at idle priority.
@@ -67,6 +70,8 @@ pub struct Run<'a> {
     pub gain: i32,
     /// Where a broadcast is read from, instead of the file; its times count from its first picture.
     pub upstream: Option<&'a Upstream>,
+    /// What was set about all runs.
+    pub tuning: &'a FfmpegRuns,
 }
 
 /// Where burned-in subtitles come from.
@@ -82,7 +87,8 @@ impl Run<'_> {
     /// The arguments, without the program's name.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut args = Args::default();
-        args.words("-hide_banner -nostdin -loglevel warning");
+        args.words("-hide_banner -nostdin -nostats");
+        args.pair("-loglevel", self.tuning.log_level.as_str());
         if self.upstream.is_none() {
             args.words("-copyts -start_at_zero");
         }
@@ -127,10 +133,15 @@ impl Run<'_> {
     }
 
     fn video(&self, args: &mut Args) {
-        let Profile { rate, video_kbps, buffer_kbit, preset, .. } = self.profile;
+        let Profile { rate, video_kbps, buffer_kbit, .. } = self.profile;
         match &self.treatment.video {
             VideoTreatment::Copy => {
-                args.words("-map 0:V:0 -c:v copy -bsf:v h264_mp4toannexb,dump_extra=freq=keyframe");
+                let unpacked = match self.profile.video_codec {
+                    VideoCodec::H264 => "h264_mp4toannexb",
+                    VideoCodec::Hevc => "hevc_mp4toannexb",
+                };
+                args.words("-map 0:V:0 -c:v copy");
+                args.pair("-bsf:v", format!("{unpacked},dump_extra=freq=keyframe"));
                 return;
             }
             VideoTreatment::Encode { repair, .. } => match picture::graph(self, repair) {
@@ -148,35 +159,79 @@ impl Run<'_> {
                 args.pair("-vf", picture::still(self));
             }
         }
-        args.words("-c:v libx264 -profile:v high -sc_threshold 0");
         let key_frames = match self.effort {
-            Effort::Live => {
-                args.pair("-preset", Preset::Superfast.min(*preset).as_str());
-                args.words("-bf 2");
-                // Half-second groups for two seconds bring the first picture sooner.
+            // Half-second groups for two seconds bring the first picture sooner.
+            Effort::Opening | Effort::Live => {
                 let (short, long) = (frames_in(*rate, 1, 2), frames_in(*rate, 2, 1));
                 format!(
                     "expr:if(lt(n,{long}),eq(n,0)+gte(n,prev_forced_n+{short}),\
                      gte(n,prev_forced_n+{long}))"
                 )
             }
-            Effort::Background => {
-                args.pair("-preset", preset.as_str());
-                args.words("-bf 2");
-                every(frames_in(*rate, 2, 1))
-            }
-            Effort::Slate => {
-                args.words("-preset veryfast -tune stillimage -bf 0");
-                every(frames_in(*rate, 1, 1))
-            }
+            Effort::Background => every(frames_in(*rate, 2, 1)),
+            Effort::Slate => every(frames_in(*rate, 1, 1)),
         };
+        self.encoder(args);
         args.pair("-force_key_frames", key_frames);
         args.pair("-g", frames_in(*rate, 4, 1).to_string());
-        args.pair("-crf", "21");
         args.pair("-maxrate", format!("{video_kbps}k"));
         args.pair("-bufsize", format!("{buffer_kbit}k"));
-        args.pair("-x264-params", "open-gop=0:aud=1");
-        args.pair("-threads:v", self.threads.to_string());
+        args.pair("-threads:v", self.threads().to_string());
+        if self.effort != Effort::Slate {
+            for (name, value) in self.tuning.extra.iter() {
+                args.pair(name, value);
+            }
+        }
+    }
+
+    /// Threads of the encoder; what was set wins.
+    fn threads(&self) -> usize {
+        match self.tuning.threads {
+            0 => self.threads,
+            set => usize::try_from(set).unwrap_or(self.threads),
+        }
+    }
+
+    /// The encoder and how hard it works. Both are told the same, so that groups are closed: a key
+    /// frame begins one, and nothing behind it looks back over it.
+    fn encoder(&self, args: &mut Args) {
+        let preset = match self.effort {
+            Effort::Opening => Preset::Ultrafast,
+            Effort::Live => Preset::Superfast.min(self.profile.preset),
+            Effort::Background => self.profile.preset,
+            Effort::Slate => Preset::Veryfast,
+        };
+        let (still, b_frames) = match self.effort {
+            Effort::Slate => (true, 0),
+            Effort::Opening | Effort::Live | Effort::Background => (false, 2),
+        };
+        match self.profile.video_codec {
+            VideoCodec::H264 => {
+                args.words("-c:v libx264 -profile:v high -sc_threshold 0 -crf 21");
+                args.pair("-preset", preset.as_str());
+                if still {
+                    args.words("-tune stillimage");
+                }
+                args.pair("-bf", b_frames.to_string());
+                args.pair("-x264-params", "open-gop=0:aud=1");
+            }
+            VideoCodec::Hevc => {
+                // Its own words about its work are no complaints.
+                args.words("-c:v libx265 -profile:v main -forced-idr 1 -crf 24");
+                args.pair("-preset", preset.as_str());
+                let threads = match self.threads() {
+                    0 => String::new(),
+                    threads => format!(":pools={threads}"),
+                };
+                args.pair(
+                    "-x265-params",
+                    format!(
+                        "log-level=warning:open-gop=0:radl=0:scenecut=0:bframes={b_frames}\
+                         :repeat-headers=1:aud=1:info=0{threads}"
+                    ),
+                );
+            }
+        }
     }
 
     fn audio(&self, args: &mut Args) {
@@ -201,10 +256,17 @@ impl Run<'_> {
                 let copied = self.copies_video();
                 let early = if copied { (Profile::MAX_GOP_MS + 2_000) * 90 } else { 0 };
                 let first = (self.first_tick() - early).max(0);
-                let grid = (first * 48_000 / 90_000).div_euclid(1024) * 1024;
+                let frame = self.profile.audio_codec.frame_samples();
+                let grid = (first * Profile::SAMPLE_RATE / 90_000).div_euclid(frame) * frame;
                 args.pair("-af", sound::filters(self, downmix, !copied, grid, !copied));
-                args.words("-c:a aac");
-                args.pair("-b:a", format!("{}k", self.profile.audio_kbps));
+                let kbps = self.profile.audio_kbps;
+                let (encoder, kbps) = match self.profile.audio_codec {
+                    AudioCodec::Aac => ("aac", kbps),
+                    // Other rates than those of the standard are not to be had.
+                    AudioCodec::Ac3 => ("ac3", ac3::nearest_rate(kbps)),
+                };
+                args.pair("-c:a", encoder);
+                args.pair("-b:a", format!("{kbps}k"));
             }
         }
         if self.treatment.video == VideoTreatment::Still {

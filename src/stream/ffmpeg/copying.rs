@@ -7,8 +7,8 @@
 use std::fmt;
 
 use crate::domain::{
-    AudioStream, FrameRate, Probe, Profile, SubtitleChoice, SubtitleMode, SubtitleStream,
-    VideoStream,
+    AudioCodec, AudioStream, FrameRate, Probe, Profile, SubtitleChoice, SubtitleMode,
+    SubtitleStream, VideoCodec, VideoStream, WatermarkMode,
 };
 
 /// What becomes of a source on a profile.
@@ -71,11 +71,11 @@ pub enum Obstacle {
     Subtitles,
     /// A watermark is drawn on the picture.
     Watermark,
-    /// Another codec profile than AAC-LC.
+    /// Another codec than the profile's, or another kind of it.
     SoundCodec,
     /// Another sample rate than 48 kHz.
     SampleRate,
-    /// Not two channels.
+    /// Another number of channels than the profile's.
     Channels,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Forbidden => "its profile has everything encoded",
-            Self::Codec => "it is not H.264",
+            Self::Codec => "it is of another codec",
             Self::PixelFormat => "it is not 8-bit 4:2:0",
             Self::Size => "it is of another size",
             Self::Interlaced => "it may be interlaced",
@@ -119,9 +119,9 @@ impl fmt::Display for Obstacle {
             Self::LongGroups => "its key frames are too far apart",
             Self::Subtitles => "subtitles are burned in",
             Self::Watermark => "a watermark is drawn on it",
-            Self::SoundCodec => "its sound is not AAC-LC",
+            Self::SoundCodec => "its sound is of another codec",
             Self::SampleRate => "its sound is not sampled at 48 kHz",
-            Self::Channels => "its sound is not stereo",
+            Self::Channels => "its sound has another number of channels",
         })
     }
 }
@@ -186,10 +186,15 @@ fn burned_track(tracks: &[SubtitleStream], profile: &Profile) -> Option<usize> {
 
 fn in_picture(stream: &VideoStream, profile: &Profile, burned: bool) -> Vec<Obstacle> {
     let size = (profile.width, profile.height);
+    // Where a watermark comes and goes, only what it is seen on is encoded.
+    let is_always_marked =
+        profile.watermark.as_ref().is_some_and(|mark| mark.look.mode == WatermarkMode::Permanent);
+    // Other profiles of HEVC have tools that many devices lack.
+    let is_common = profile.video_codec != VideoCodec::Hevc || stream.codec_profile == "Main";
     let checks = [
         (profile.copy_video, Obstacle::Forbidden),
-        (stream.codec == "h264", Obstacle::Codec),
-        (stream.pixel_format == "yuv420p", Obstacle::PixelFormat),
+        (stream.codec == profile.video_codec.as_str(), Obstacle::Codec),
+        (stream.pixel_format == "yuv420p" && is_common, Obstacle::PixelFormat),
         ((stream.width, stream.height) == size, Obstacle::Size),
         (stream.progressive, Obstacle::Interlaced),
         (stream.rotation == 0, Obstacle::Rotated),
@@ -199,17 +204,21 @@ fn in_picture(stream: &VideoStream, profile: &Profile, burned: bool) -> Vec<Obst
         (same_rate(stream.rate, profile.rate), Obstacle::Rate),
         (stream.gop_ms.is_none_or(|gop| gop <= Profile::MAX_GOP_MS), Obstacle::LongGroups),
         (!burned, Obstacle::Subtitles),
-        (profile.watermark.is_none(), Obstacle::Watermark),
+        (!is_always_marked, Obstacle::Watermark),
     ];
     failed(&checks)
 }
 
 fn in_sound(stream: &AudioStream, profile: &Profile) -> Vec<Obstacle> {
+    let is_of_codec = match profile.audio_codec {
+        AudioCodec::Aac => stream.codec == "aac" && stream.codec_profile == "LC",
+        AudioCodec::Ac3 => stream.codec == "ac3",
+    };
     failed(&[
         (profile.copy_audio, Obstacle::Forbidden),
-        (stream.codec == "aac" && stream.codec_profile == "LC", Obstacle::SoundCodec),
+        (is_of_codec, Obstacle::SoundCodec),
         (stream.sample_rate == 48_000, Obstacle::SampleRate),
-        (stream.channels == 2, Obstacle::Channels),
+        (stream.channels == profile.audio_layout.channels(), Obstacle::Channels),
     ])
 }
 
@@ -226,7 +235,7 @@ fn same_rate(a: FrameRate, b: FrameRate) -> bool {
 mod tests {
     use super::super::treatment::tests::{conforming, profile, track};
     use super::*;
-    use crate::domain::{Language, SubtitleRule};
+    use crate::domain::{AudioLayout, Language, SubtitleRule};
 
     fn languages(codes: &str) -> Vec<Language> {
         codes.split_whitespace().map(|code| code.parse().unwrap()).collect()
@@ -300,6 +309,28 @@ mod tests {
         let sound = vec![Obstacle::SoundCodec, Obstacle::SampleRate, Obstacle::Channels];
         assert_eq!(answer.audio, Verdict::Encoded(sound));
         assert!(!answer.is_whole() && copying(&conforming(), &profile()).is_whole());
+    }
+
+    #[test]
+    fn a_profile_copies_what_is_coded_as_it_is() {
+        let mut probe = conforming();
+        let video = probe.video.as_mut().unwrap();
+        (video.codec, video.codec_profile) = ("hevc".to_owned(), "Main".to_owned());
+        probe.audio = vec![track("ac3", "", 6, 48_000)];
+        let theatre = Profile {
+            video_codec: VideoCodec::Hevc,
+            audio_codec: AudioCodec::Ac3,
+            audio_layout: AudioLayout::Surround,
+            ..profile()
+        };
+        assert!(copying(&probe, &theatre).is_whole());
+        assert!(!copying(&conforming(), &theatre).is_whole());
+        let stereo = Profile { audio_layout: AudioLayout::Stereo, ..theatre.clone() };
+        let answer = copying(&probe, &stereo);
+        assert_eq!(answer.audio, Verdict::Encoded(vec![Obstacle::Channels]));
+        probe.video.as_mut().unwrap().codec_profile = "Rext".to_owned();
+        let answer = copying(&probe, &theatre);
+        assert_eq!(answer.video, Verdict::Encoded(vec![Obstacle::PixelFormat]));
     }
 
     #[test]

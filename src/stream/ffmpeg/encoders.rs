@@ -129,7 +129,7 @@ const MEANINGS: &[Meaning] = &[
     Meaning {
         holds: "capable devices found",
         kinds: NVIDIA,
-        reason: "the card cannot encode H.264",
+        reason: "the card cannot encode this",
         fix: "choose another card with ffmpeg.hwaccel_device, or another kind",
     },
     Meaning {
@@ -147,14 +147,14 @@ const MEANINGS: &[Meaning] = &[
     Meaning {
         holds: "No usable encoding profile found",
         kinds: DRI,
-        reason: "the device cannot encode H.264",
+        reason: "the device cannot encode this",
         fix: "install the driver that can (intel-media-va-driver-non-free or mesa-va-drivers), or \
               choose another device with ffmpeg.hwaccel_device",
     },
     Meaning {
         holds: "No usable encoding entrypoint found",
         kinds: DRI,
-        reason: "the device's driver cannot encode H.264",
+        reason: "the device's driver cannot encode this",
         fix: "install the driver that can (intel-media-va-driver-non-free or mesa-va-drivers), or \
               choose another device with ffmpeg.hwaccel_device",
     },
@@ -187,7 +187,7 @@ const MEANINGS: &[Meaning] = &[
     Meaning {
         holds: "Could not find a valid device",
         kinds: &[Accelerator::V4l2m2m],
-        reason: "no V4L2 device can encode H.264",
+        reason: "no V4L2 device can encode this",
         fix: "load the encoder's kernel module and give the server's user the group video",
     },
     Meaning {
@@ -289,7 +289,7 @@ mod tests {
         check(
             V4l2m2m,
             "[h264_v4l2m2m @ 0x56] Could not find a valid device\n[h264_v4l2m2m @ 0x56] can't configure encoder",
-            "no V4L2 device can encode H.264",
+            "no V4L2 device can encode this",
         );
         check(Amf, "Unknown encoder 'h264_amf'", "this ffmpeg was built without the encoder");
         check(
@@ -321,7 +321,7 @@ mod tests {
         check(
             Vaapi,
             "[h264_vaapi @ 0x55e5d0ccca40] No usable encoding entrypoint found for profile VAProfileH264High (7).",
-            "the device's driver cannot encode H.264",
+            "the device's driver cannot encode this",
         );
         check(
             Qsv,

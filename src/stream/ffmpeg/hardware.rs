@@ -10,7 +10,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::domain::Accelerator;
+use crate::domain::{Accelerator, VideoCodec};
 
 /// Frames of a test encode, and their rate and size.
 pub const TEST_FRAMES: u64 = 100;
@@ -25,40 +25,31 @@ pub struct Hardware {
     pub device: Option<String>,
 }
 
-/// Options of libx264 that no other encoder has, or understands otherwise; each with its value.
-const OURS: [&str; 9] = [
+/// Options of libx264 and libx265 that no other encoder has, or understands otherwise; each with its
+/// value.
+const OURS: [&str; 12] = [
     "-profile:v",
     "-sc_threshold",
     "-preset",
     "-tune",
     "-crf",
     "-x264-params",
+    "-x265-params",
+    "-forced-idr",
     "-threads:v",
+    "-refs",
     "-bf",
     "-c:v",
 ];
 
 impl Hardware {
-    /// The name of the H.264 encoder.
-    pub fn encoder(kind: Accelerator) -> &'static str {
-        match kind {
-            Accelerator::Nvenc => "h264_nvenc",
-            Accelerator::Qsv => "h264_qsv",
-            Accelerator::Vaapi => "h264_vaapi",
-            Accelerator::VideoToolbox => "h264_videotoolbox",
-            Accelerator::Amf => "h264_amf",
-            Accelerator::V4l2m2m => "h264_v4l2m2m",
-            Accelerator::Software => "libx264",
-        }
-    }
-
     /// Whether sources are decoded on the device, too.
     pub fn decodes(&self) -> bool {
         !self.decode().is_empty()
     }
 
     /// A short encode through scaling and upload, with reports of progress on stdout.
-    pub fn test(&self) -> Vec<OsString> {
+    pub fn test(&self, codec: VideoCodec) -> Vec<OsString> {
         let mut args: Vec<OsString> =
             words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:1");
         args.extend(self.open());
@@ -67,7 +58,7 @@ impl Hardware {
         args.extend(words(&format!("-frames:v {TEST_FRAMES}")));
         args.push("-vf".into());
         args.push(format!("scale=1280:720,format=yuv420p{}", self.upload()).into());
-        args.extend(self.encode("4000k", "4000k"));
+        args.extend(self.encode(codec, "4000k", "4000k"));
         args.extend(words("-g 50 -f null -"));
         args
     }
@@ -79,7 +70,12 @@ impl Hardware {
             let at = args.iter().position(|word| word == name)?;
             args.get(at + 1).map(OsString::as_os_str)
         };
-        if self.kind == Accelerator::Software || value("-c:v") != Some(OsStr::new("libx264")) {
+        let codec = match value("-c:v").and_then(OsStr::to_str) {
+            Some("libx264") => VideoCodec::H264,
+            Some("libx265") => VideoCodec::Hevc,
+            Some(_) | None => return None,
+        };
+        if self.kind == Accelerator::Software {
             return None;
         }
         value("-vf")?;
@@ -102,7 +98,7 @@ impl Hardware {
                 }
                 Some("-c:v") => {
                     words.next();
-                    made.extend(self.encode(rate, buffer));
+                    made.extend(self.encode(codec, rate, buffer));
                 }
                 Some("-maxrate" | "-bufsize") => {
                     words.next();
@@ -167,34 +163,48 @@ impl Hardware {
         }
     }
 
-    fn encode(&self, rate: &str, buffer: &str) -> Vec<OsString> {
+    fn encode(&self, codec: VideoCodec, rate: &str, buffer: &str) -> Vec<OsString> {
+        let profile = match codec {
+            VideoCodec::H264 => "-profile:v high",
+            VideoCodec::Hevc => "-profile:v main",
+        };
         let own = match self.kind {
             Accelerator::Nvenc => {
                 let card = self.device.as_deref().map(|card| format!(" -gpu {card}"));
                 let card = card.unwrap_or_default();
-                format!(
-                    "-profile:v high -preset p4 -rc vbr -cq 23 -forced-idr 1 -no-scenecut 1{card}"
-                )
+                format!("{profile} -preset p4 -rc vbr -cq 23 -forced-idr 1 -no-scenecut 1{card}")
             }
             Accelerator::Qsv => {
-                "-profile:v high -preset medium -forced_idr 1 -look_ahead 0".to_owned()
+                let ahead = match codec {
+                    VideoCodec::H264 => " -look_ahead 0",
+                    VideoCodec::Hevc => "",
+                };
+                format!("{profile} -preset medium -forced_idr 1{ahead}")
             }
-            Accelerator::Vaapi => "-profile:v high -rc_mode VBR".to_owned(),
-            Accelerator::VideoToolbox => "-profile:v high -allow_sw 0".to_owned(),
+            Accelerator::Vaapi => format!("{profile} -rc_mode VBR"),
+            Accelerator::VideoToolbox => format!("{profile} -allow_sw 0"),
             Accelerator::Amf => {
-                "-profile:v high -usage transcoding -rc vbr_peak -forced_idr 1".to_owned()
+                let groups = match codec {
+                    VideoCodec::H264 => "-forced_idr 1",
+                    VideoCodec::Hevc => "-header_insertion_mode idr -gops_per_idr 1",
+                };
+                format!("{profile} -usage transcoding -rc vbr_peak {groups}")
             }
             Accelerator::V4l2m2m => "-num_capture_buffers 64".to_owned(),
             Accelerator::Software => {
-                return words("-c:v libx264 -preset superfast -crf 21");
+                let encoder = self.kind.encoder(codec);
+                return words(&format!("-c:v {encoder} -preset superfast -crf 21"));
             }
         };
-        let encoder = Self::encoder(self.kind);
+        let encoder = self.kind.encoder(codec);
         let mut args = words(&format!("-c:v {encoder} {own} -bf 0"));
         // No device has a quality mode that all have; the ceiling is the profile's.
         let average = three_quarters(rate);
         args.extend(words(&format!("-b:v {average} -maxrate {rate} -bufsize {buffer}")));
-        args.extend(words("-bsf:v h264_metadata=aud=insert"));
+        args.extend(words(match codec {
+            VideoCodec::H264 => "-bsf:v h264_metadata=aud=insert",
+            VideoCodec::Hevc => "-bsf:v hevc_metadata=aud=insert",
+        }));
         args
     }
 }
@@ -218,11 +228,11 @@ mod tests {
 
     use super::super::{Abilities, AudioTreatment, Effort, Repair, Run, Treatment, VideoTreatment};
     use super::*;
-    use crate::domain::Profile;
+    use crate::domain::{FfmpegRuns, Profile};
 
-    fn arguments(video: VideoTreatment) -> Vec<OsString> {
+    fn arguments(codec: VideoCodec, video: VideoTreatment) -> Vec<OsString> {
         let treatment = Treatment { video, audio: AudioTreatment::Silence };
-        let profile = Profile::named("720p25").unwrap();
+        let profile = Profile { video_codec: codec, ..Profile::named("720p25").unwrap() };
         let run = Run {
             path: "/media/film.mkv",
             treatment: &treatment,
@@ -237,29 +247,33 @@ mod tests {
             words: None,
             gain: 0,
             upstream: None,
+            tuning: &FfmpegRuns::default(),
         };
         run.arguments()
     }
 
-    fn encoding() -> Vec<OsString> {
-        arguments(VideoTreatment::Encode { repair: Repair::default(), why: String::new() })
+    fn encoding(codec: VideoCodec) -> Vec<OsString> {
+        arguments(codec, VideoTreatment::Encode { repair: Repair::default(), why: String::new() })
     }
 
     #[test]
     fn every_kind_keeps_filters_and_key_frames_and_nothing_of_x264() {
-        for kind in Accelerator::ALL {
+        let codecs = [VideoCodec::H264, VideoCodec::Hevc];
+        for (kind, codec) in
+            Accelerator::ALL.into_iter().flat_map(|kind| codecs.map(|codec| (kind, codec)))
+        {
             let hardware = Hardware { kind, device: None };
-            let plain = encoding();
+            let plain = encoding(codec);
             let Some(made) = hardware.accelerate(&plain) else {
                 assert_eq!(kind, Accelerator::Software);
                 continue;
             };
             let line = made.join(OsStr::new(" ")).into_string().unwrap();
-            assert!(line.contains(&format!("-c:v {}", Hardware::encoder(kind))), "{line}");
+            assert!(line.contains(&format!("-c:v {}", kind.encoder(codec))), "{line}");
             for kept in ["-force_key_frames expr:", "-g 100", "fps=fps=25/1:start_time=4", "-an"] {
                 assert!(line.contains(kept), "{kept} in {line}");
             }
-            for gone in ["x264", "-crf", "superfast", "-sc_threshold", "-tune"] {
+            for gone in ["x264", "x265", "-crf", "superfast", "-sc_threshold", "-tune"] {
                 assert!(!line.contains(gone), "{gone} in {line}");
             }
             assert!(line.contains("-b:v 3000k -maxrate 4000k -bufsize 4000k"), "{line}");
@@ -273,7 +287,7 @@ mod tests {
     fn a_device_is_named_where_it_is_opened() {
         let line = |kind, device: &str| {
             let hardware = Hardware { kind, device: Some(device.to_owned()) };
-            hardware.test().join(OsStr::new(" ")).into_string().unwrap()
+            hardware.test(VideoCodec::H264).join(OsStr::new(" ")).into_string().unwrap()
         };
         let node = "/dev/dri/renderD129";
         assert!(line(Accelerator::Vaapi, node).contains("vaapi=hw:/dev/dri/renderD129"));
@@ -284,6 +298,6 @@ mod tests {
     #[test]
     fn what_does_not_encode_is_left_alone() {
         let hardware = Hardware { kind: Accelerator::Nvenc, device: None };
-        assert_eq!(hardware.accelerate(&arguments(VideoTreatment::Copy)), None);
+        assert_eq!(hardware.accelerate(&arguments(VideoCodec::H264, VideoTreatment::Copy)), None);
     }
 }

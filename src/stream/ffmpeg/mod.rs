@@ -19,6 +19,7 @@ pub use copying::{Copying, Obstacle, Verdict, copying};
 pub use hardware::{Hardware, TEST_FRAMES};
 pub use sound::{gain, loudness, measuring};
 pub use treatment::{
-    AudioTreatment, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave, decide,
+    AudioTreatment, Barred, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave,
+    decide,
 };
 pub use upstream::relayed;

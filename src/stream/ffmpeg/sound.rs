@@ -1,13 +1,14 @@
 //! What is done to sound between decoding and encoding, as a row of filters. PURE.
 //!
 //! Surround becomes stereo with the centre, which holds the voices, at full level: −3 dB on each
-//! side, nothing turned down for fear of clipping. What would clip then, and what a gain for
+//! side, nothing turned down for fear of clipping. What is narrower than the profile stays where it
+//! is: no surround is made of stereo. What would clip then, and what a gain for
 //! loudness would lift above full scale, is caught by a limiter.
 
 use std::fmt::Write;
 
 use super::args::{Run, seconds};
-use crate::domain::Profile;
+use crate::domain::{AudioCodec, AudioLayout, Profile};
 
 /// Full scale of the limiter: −1 dB, because lossy coding overshoots.
 const CEILING: &str = "0.891";
@@ -32,8 +33,8 @@ pub(super) fn filters(
     if take_phase && run.phase != 0 {
         add(format_args!("asetpts=PTS-({})/TB,", seconds(run.phase)));
     }
-    if downmix {
-        add(format_args!("{},", stereo()));
+    if let Some(mix) = mixed(run.profile, downmix) {
+        add(format_args!("{mix},"));
     }
     add(format_args!("aresample=48000"));
     if run.gain != 0 {
@@ -45,26 +46,40 @@ pub(super) fn filters(
     }
     // A second step, because `first_pts` counts samples of its own input.
     add(format_args!(",aresample=async=1:min_hard_comp=0.1:first_pts={grid}"));
-    add(format_args!(",aformat=sample_fmts=fltp:channel_layouts=stereo"));
+    add(format_args!(",aformat=sample_fmts=fltp:channel_layouts={}", layout(run.profile)));
     if let Some(until) = run.until_frame.filter(|_| cut) {
         add(format_args!(",atrim=end={}", seconds(run.profile.tick_of(until))));
     }
     filter
 }
 
-/// Surround to stereo.
+/// The layout that the encoder gets, in ffmpeg's words: AAC counts the loudspeakers of 5.1 behind,
+/// AC-3 those at the sides.
+fn layout(profile: &Profile) -> &'static str {
+    match (profile.audio_layout, profile.audio_codec) {
+        (AudioLayout::Stereo, _) => "stereo",
+        (AudioLayout::Surround, AudioCodec::Aac) => "5.1",
+        (AudioLayout::Surround, AudioCodec::Ac3) => "5.1(side)",
+    }
+}
+
+/// The mix of more channels than the profile has; what is fewer is laid out at the end.
 ///
 /// In floating point, where nothing is turned down to make room.
-fn stereo() -> String {
-    "aformat=sample_fmts=fltp,aresample=out_channel_layout=stereo:center_mix_level=0.7071\
+fn mixed(profile: &Profile, downmix: bool) -> Option<String> {
+    let stereo = downmix && profile.audio_layout == AudioLayout::Stereo;
+    stereo.then(|| {
+        "aformat=sample_fmts=fltp,aresample=out_channel_layout=stereo:center_mix_level=0.7071\
      :surround_mix_level=0.5:lfe_mix_level=0:internal_sample_fmt=fltp"
-        .to_owned()
+            .to_owned()
+    })
 }
 
 /// The filters that measure loudness: of what is heard, so after the same mixing.
-pub fn measuring(downmix: bool) -> String {
-    let mix = if downmix { format!("{},", stereo()) } else { String::new() };
-    format!("{mix}aresample=48000,aformat=channel_layouts=stereo,ebur128=framelog=verbose")
+pub fn measuring(profile: &Profile, downmix: bool) -> String {
+    let mix = mixed(profile, downmix).map_or_else(String::new, |mix| format!("{mix},"));
+    let layout = layout(profile);
+    format!("{mix}aresample=48000,aformat=channel_layouts={layout},ebur128=framelog=verbose")
 }
 
 /// The gain in hundredths of a decibel that brings `measured` LUFS to the profile's target.

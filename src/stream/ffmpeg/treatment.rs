@@ -85,11 +85,20 @@ pub enum AudioTreatment {
     Encode {
         /// Which one.
         track: usize,
-        /// Whether it has more than two channels.
+        /// Whether it has more channels than the profile.
         downmix: bool,
     },
     /// There is none: the rendition stores no audio and the muxer plays silence.
     Silence,
+}
+
+/// Why copying was given up earlier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Barred<'a> {
+    /// … of the picture.
+    pub video: Option<&'a str>,
+    /// … of the sound.
+    pub audio: Option<&'a str>,
 }
 
 /// The source holds neither picture nor sound.
@@ -99,26 +108,25 @@ pub struct NothingToPlay;
 
 /// Decides what a source needs to become a rendition of `profile`.
 ///
-/// `barred` says why copying its picture was given up earlier, if it was.
-///
 /// # Errors
 /// When there is nothing to play.
 pub fn decide(
     probe: &Probe,
     profile: &Profile,
-    barred: Option<&str>,
+    barred: Barred<'_>,
 ) -> Result<Treatment, NothingToPlay> {
     let answer = copying(probe, profile);
     let track = answer.audio_track.unwrap_or_default();
     let audio = match &answer.audio {
         Verdict::Absent => AudioTreatment::Silence,
-        Verdict::Copied => AudioTreatment::Copy { track },
-        Verdict::Encoded(_) => {
-            let downmix = probe.audio.get(track).is_some_and(|stream| stream.channels > 2);
+        Verdict::Copied if barred.audio.is_none() => AudioTreatment::Copy { track },
+        Verdict::Copied | Verdict::Encoded(_) => {
+            let most = profile.audio_layout.channels();
+            let downmix = probe.audio.get(track).is_some_and(|stream| stream.channels > most);
             AudioTreatment::Encode { track, downmix }
         }
     };
-    let why = match (&answer.video, barred) {
+    let why = match (&answer.video, barred.video) {
         (Verdict::Absent, _) if audio == AudioTreatment::Silence => return Err(NothingToPlay),
         (Verdict::Absent, _) => return Ok(Treatment { video: VideoTreatment::Still, audio }),
         (Verdict::Copied, None) => return Ok(Treatment { video: VideoTreatment::Copy, audio }),
@@ -199,7 +207,7 @@ pub(super) mod tests {
     fn why(change: impl FnOnce(&mut VideoStream)) -> Option<String> {
         let mut probe = conforming();
         change(probe.video.as_mut().unwrap());
-        match decide(&probe, &profile(), None).unwrap().video {
+        match decide(&probe, &profile(), Barred::default()).unwrap().video {
             VideoTreatment::Encode { why, .. } => Some(why),
             VideoTreatment::Copy | VideoTreatment::Still => None,
         }
@@ -207,7 +215,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_conforming_source_is_copied() {
-        let treatment = decide(&conforming(), &profile(), None).unwrap();
+        let treatment = decide(&conforming(), &profile(), Barred::default()).unwrap();
         let audio = AudioTreatment::Copy { track: 0 };
         assert_eq!(treatment, Treatment { video: VideoTreatment::Copy, audio });
         assert_eq!(why(|video| video.gop_ms = None), None);
@@ -216,7 +224,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_deviation_has_its_reason() {
-        assert_eq!(why(|v| v.codec = "hevc".into()).unwrap(), "it is not H.264");
+        assert_eq!(why(|v| v.codec = "hevc".into()).unwrap(), "it is of another codec");
         assert_eq!(
             why(|v| v.pixel_format = "yuv420p10le".into()).unwrap(),
             "it is not 8-bit 4:2:0"
@@ -233,16 +241,18 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_given_up_once_is_encoded() {
-        let treatment = decide(&conforming(), &profile(), Some("open GOP")).unwrap();
+        let barred = Barred { video: Some("open GOP"), audio: Some("not as its header says") };
+        let treatment = decide(&conforming(), &profile(), barred).unwrap();
         let why = "open GOP".to_owned();
         assert_eq!(treatment.video, VideoTreatment::Encode { repair: Repair::default(), why });
+        assert_eq!(treatment.audio, AudioTreatment::Encode { track: 0, downmix: false });
     }
 
     #[test]
     fn the_default_track_is_taken_and_only_stereo_lc_is_copied() {
         let audio = |tracks: Vec<AudioStream>| {
             let probe = Probe { audio: tracks, ..conforming() };
-            decide(&probe, &profile(), None).unwrap().audio
+            decide(&probe, &profile(), Barred::default()).unwrap().audio
         };
         let mut second = track("aac", "LC", 2, 48_000);
         second.default = true;
@@ -259,8 +269,11 @@ pub(super) mod tests {
     #[test]
     fn a_song_gets_a_still_and_an_empty_file_nothing() {
         let song = Probe { video: None, ..conforming() };
-        assert_eq!(decide(&song, &profile(), None).unwrap().video, VideoTreatment::Still);
+        assert_eq!(
+            decide(&song, &profile(), Barred::default()).unwrap().video,
+            VideoTreatment::Still
+        );
         let nothing = Probe { video: None, audio: Vec::new(), ..conforming() };
-        assert_eq!(decide(&nothing, &profile(), None), Err(NothingToPlay));
+        assert_eq!(decide(&nothing, &profile(), Barred::default()), Err(NothingToPlay));
     }
 }

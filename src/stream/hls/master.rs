@@ -2,6 +2,8 @@
 
 use super::Form;
 use crate::domain::Profile;
+use crate::mpegts::coding::PictureCoding;
+use crate::stream::coding::coding;
 use crate::stream::compose::UnitPlan;
 use std::sync::Arc;
 
@@ -34,11 +36,15 @@ impl Variant {
         // What the encoder may take; a copied source may take more, which is then seen in `units`.
         let kbps = u64::from(profile.video_kbps) + u64::from(profile.audio_kbps);
         let ceiling = kbps * 1_000 * (100 + OVERHEAD) / 100;
-        let picture = picture.unwrap_or_else(|| "avc1.640028".to_owned());
+        let coding = coding(profile);
+        let picture = picture.unwrap_or_else(|| match coding.picture {
+            PictureCoding::H264 => "avc1.640028".to_owned(),
+            PictureCoding::Hevc => "hvc1.1.6.L120.90".to_owned(),
+        });
         Self {
             peak: longest.max(ceiling),
             average: if units.is_empty() { ceiling } else { average },
-            codecs: format!("{picture},mp4a.40.2"),
+            codecs: format!("{picture},{}", coding.sound.codec.name()),
         }
     }
 }
@@ -54,4 +60,26 @@ pub fn master(profile: &Profile, variant: &Variant, form: Form) -> String {
          RESOLUTION={width}x{height},FRAME-RATE={rate:.3}\n{}\n",
         form.file()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AudioCodec, VideoCodec};
+
+    #[test]
+    fn the_codecs_are_those_of_the_profile() {
+        let plain = Profile::named("720p25").unwrap();
+        let theatre = Profile {
+            video_codec: VideoCodec::Hevc,
+            audio_codec: AudioCodec::Ac3,
+            ..plain.clone()
+        };
+        let codecs = |profile, picture: Option<&str>| {
+            Variant::of(profile, &[], picture.map(str::to_owned)).codecs
+        };
+        assert_eq!(codecs(&plain, None), "avc1.640028,mp4a.40.2");
+        assert_eq!(codecs(&theatre, None), "hvc1.1.6.L120.90,ac-3");
+        assert_eq!(codecs(&theatre, Some("hvc1.1.6.L93.90")), "hvc1.1.6.L93.90,ac-3");
+    }
 }

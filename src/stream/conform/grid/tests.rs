@@ -1,4 +1,5 @@
 use super::*;
+use crate::mpegts::adts;
 use crate::stream::ffmpeg::Repair;
 
 const FRAME: i64 = 3_600;
@@ -169,7 +170,7 @@ fn a_group_waits_for_its_sound_but_not_for_ever() {
 
 #[test]
 fn sound_is_straightened_filled_and_thinned() {
-    let mut sound = Sound::default();
+    let mut sound = Sound::new(&Profile::named("360p25").unwrap());
     sound.push(60, Bytes::from_static(b"snaps to zero"));
     let frame = |byte: u8| Bytes::from(vec![byte]);
     sound.push(1_920 + 90, frame(1)); // jitter

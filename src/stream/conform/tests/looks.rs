@@ -5,6 +5,7 @@ use crate::domain::{
     Deinterlace, ImageKind, Mark, Place, Scaling, SubtitleChoice, SubtitleMode, SubtitleRule,
     SubtitleStream, Watermark, WatermarkMode,
 };
+use crate::stream::ffmpeg::Barred;
 
 /// The profile of these tests: 320×180 at 25, sound as loud as it is.
 fn plain() -> Profile {
@@ -161,7 +162,8 @@ async fn only_what_is_interlaced_is_deinterlaced() {
     }
     // What is marked as progressive is left alone, whatever it looks like.
     media.probe.as_mut().unwrap().video.as_mut().unwrap().progressive = true;
-    let treatment = crate::stream::ffmpeg::decide(media.probe.as_ref().unwrap(), &plain(), None);
+    let treatment =
+        crate::stream::ffmpeg::decide(media.probe.as_ref().unwrap(), &plain(), Barred::default());
     assert!(format!("{treatment:?}").contains("deinterlace: None"));
 }
 
@@ -366,6 +368,53 @@ async fn a_watermark_lies_where_and_when_it_should() {
     let soft = rig.seen(&media, &profile, 0.5).await.at(29, 15);
     assert!((90..170).contains(&soft), "{soft}");
     assert!(rig.seen(&media, &profile, 1.0).await.at(29, 15) > 200);
+}
+
+#[tokio::test]
+async fn of_a_file_that_conforms_only_what_a_watermark_is_seen_on_is_encoded() {
+    let rig = Rig::start();
+    let file = clips().join("half.png").to_str().unwrap().to_owned();
+    ffmpeg(&["-f", "lavfi", "-i", "color=c=white:s=64x64", "-frames:v", "1", "-y", &file]);
+    let path = clip(
+        "half-marked.mp4",
+        "25",
+        &format!("{COPYABLE} -vf colorlevels=romax=0.1:gomax=0.1:bomax=0.1"),
+    );
+    let media = media(&path);
+    let kind = ImageKind::Png;
+    let look = |duration_seconds| Watermark {
+        mode: WatermarkMode::Intermittent,
+        frequency_minutes: 1,
+        duration_seconds,
+        ..Watermark::default()
+    };
+    let marked = |look: Watermark| {
+        let mark = Mark { look, digest: "d".to_owned(), kind, file: file.clone() };
+        Profile { watermark: Some(mark), ..plain() }
+    };
+    assert_eq!(rig.conform(&media, &plain()).await, ConformEnd::Completed);
+    let whole = rig.index(&media, &plain());
+    let group = |index: &RenditionIndex, frame| {
+        let entry = index.covering(frame).unwrap();
+        assert_eq!(entry.first_frame, frame);
+        rig.store.read(&index.key, entry).unwrap()
+    };
+    // Seen on a part of the second group, on both first ones; and on all there is.
+    for (seconds, encoded) in [(2, 50), (1, 25), (60, 100)] {
+        let profile = marked(look(seconds));
+        assert_eq!(rig.conform(&media, &profile).await, ConformEnd::Completed, "{seconds}");
+        let index = rig.index(&media, &profile);
+        assert!(index.is_complete(), "{index:?}");
+        assert_eq!(index.end_frame, Some(100));
+        rig.check_sound(&media, &profile);
+        assert_ne!(group(&index, 0).video, group(&whole, 0).video);
+        for frame in (encoded..100).step_by(25) {
+            assert_eq!(group(&index, frame).video, group(&whole, frame).video, "{frame}");
+        }
+        assert!(rig.seen(&media, &profile, 0.5).await.at(29, 15) > 200);
+        let later = rig.seen(&media, &profile, 2.5).await.at(29, 15);
+        assert_eq!(later > 200, seconds == 60, "{later}");
+    }
 }
 
 /// A presentation graphics stream: a white box in the lower part of 320×180 between two times.

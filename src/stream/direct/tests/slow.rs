@@ -75,6 +75,7 @@ impl Station {
         let settings = Settings {
             own_machine: true,
             acceleration: crate::domain::AccelerationChoice::default(),
+            runs: crate::domain::FfmpegRuns::default(),
             cache_dir: rig._folder.path().to_owned(),
             shown_dir: rig._folder.path().join("shown"),
             cache_bytes: 0,

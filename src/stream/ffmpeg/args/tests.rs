@@ -4,6 +4,7 @@ use crate::stream::ffmpeg::{Light, Repair, Weave};
 /// The arguments of a run on 720p25, as one line; [`list`] breaks it before each option.
 fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
     let profile = Profile::named("720p25").unwrap();
+    let tuning = FfmpegRuns::default();
     let mut run = Run {
         path: "/media/-film 'a' .mkv",
         treatment,
@@ -18,6 +19,7 @@ fn line(treatment: &Treatment, change: impl FnOnce(&mut Run<'_>)) -> String {
         words: None,
         gain: 0,
         upstream: None,
+        tuning: &tuning,
     };
     change(&mut run);
     let words: Vec<String> =
@@ -126,10 +128,53 @@ fn surround_is_mixed_down_and_loudness_limited() {
 }
 
 #[test]
+fn what_was_set_comes_last_and_where_a_device_encodes_not_at_all() {
+    let tuning = FfmpegRuns {
+        log_level: crate::domain::LogLevel::Verbose,
+        threads: 3,
+        extra: crate::domain::ExtraFlags::read("-crf 18 -tune grain").unwrap(),
+    };
+    let treatment = treatment(encode(), AudioTreatment::Silence);
+    let set = |effort| {
+        let mut words = String::new();
+        line(&treatment, |run| {
+            let arguments = Run { tuning: &tuning, effort, ..*run }.arguments();
+            words = arguments.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
+        });
+        words
+    };
+    let ahead = set(Effort::Background);
+    assert!(
+        ahead.contains("-loglevel verbose ") && ahead.contains("-threads:v 3 -crf 18 -tune grain ")
+    );
+    assert!(!set(Effort::Slate).contains("grain"));
+}
+
+#[test]
+fn hevc_and_other_sound_have_encoders_of_their_own() {
+    let audio = AudioTreatment::Encode { track: 0, downmix: false };
+    let treatment = treatment(encode(), audio);
+    let mut words = String::new();
+    line(&treatment, |run| {
+        let theatre = Profile {
+            video_codec: VideoCodec::Hevc,
+            audio_codec: AudioCodec::Ac3,
+            audio_layout: crate::domain::AudioLayout::Surround,
+            audio_kbps: 440,
+            ..run.profile.clone()
+        };
+        let arguments = Run { profile: &theatre, from_frame: 100, ..*run }.arguments();
+        words = arguments.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
+    });
+    insta::assert_snapshot!(list(&words));
+}
+
+#[test]
 fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
     let treatment = treatment(VideoTreatment::Copy, AudioTreatment::Silence);
     for path in ["-i", "concat:a|b", "http://host/x", "/a b/ü'\"$;\u{1}.mkv"] {
         let profile = Profile::named("720p25").unwrap();
+        let tuning = FfmpegRuns::default();
         let run = Run {
             path,
             treatment: &treatment,
@@ -144,6 +189,7 @@ fn a_path_is_one_argument_and_never_an_option_or_a_protocol() {
             words: None,
             gain: 0,
             upstream: None,
+            tuning: &tuning,
         };
         let args = run.arguments();
         let at = args.iter().position(|word| word == "-i").unwrap();
