@@ -44,13 +44,39 @@ function row(channel) {
         ? [el("span", { class: "cut", text: on.title }), bar((Date.now() - from) / (to - from), `How far ${on.title} is`), el("small", { class: "cut", text: `until ${between(from, to)[1]}${channel.next ? `, then ${channel.next.title}` : ""}` })]
         : [el("span", { text: "Nothing to play" }), el("small", { text: channel.rules.items.length ? "Its collections hold nothing playable." : "Edit it and choose a collection." })]
       : [el("span", { class: "number", text: "Switched off: players do not see it" })])),
-    el("div", {}, watched, readiness(channel)),
+    el("div", {}, watched, slate(channel), readiness(channel)),
     el("div", { class: "do" },
       el("label", { class: "switch", title: channel.enabled ? "Switch off" : "Switch on" }, el("input", { type: "checkbox", role: "switch", "aria-label": `Offer ${channel.name} to players`, checked: channel.enabled, data: { key: `on-${channel.id}` }, onchange: (event) => toggle(channel, event.target) })),
       el("a", { class: "button quiet round", href: `/player/${channel.number}`, "aria-label": `Watch ${channel.name}`, title: "Watch" }, icon("play")),
       action("edit", "Edit", "edit", () => open(channel)),
       action("restart", "Restart", "restart", () => restart(channel)),
       action("delete", "Delete", "trash", () => remove(channel))));
+}
+
+const CAUSES = {
+  preparing: "is being prepared",
+  preparing_slowly: "is being prepared, slower than it is shown",
+  waiting: "is not ready",
+  media_removed: "was removed from its library",
+  media_missing: "is not where it was: the file is gone",
+  media_unusable: "cannot be played",
+  media_truncated: "ends too early",
+  converter_failed: "could not be converted",
+  not_stored: "found no room in the cache",
+  source_lost: "cannot be had from its source",
+  no_process: "could not be converted: the machine is full",
+  nothing_to_play: "Nothing is planned for this time",
+  not_planned: "The channel has no plan for this time",
+};
+
+/** Why viewers see a slate; they are not told. */
+function slate(channel) {
+  if (!channel.slate) return null;
+  const { kind, cause, media, detail } = channel.slate;
+  const about = CAUSES[cause] ?? cause;
+  const text = `${channel.slate.media_id ? `${media ?? "The programme"} ${about}` : about}.${detail ? ` (${detail})` : ""}`;
+  const mark = badge(kind === "starting" ? "info" : "warn", kind === "starting" ? "getting ready" : "shows a slate", "alert");
+  return el("div", { class: "reason" }, mark, el("small", { text }));
 }
 
 // What of the next two hours can be shown at once.

@@ -12,6 +12,7 @@ const BEHIND_MOST = 20;
 
 const state = {
   channels: [],
+  begun: false,
   number: stage.dataset.number || null,
   player: null,
   tries: 0,
@@ -25,6 +26,7 @@ const state = {
 // Tests and curious people look here.
 window.exstreamtvPlayer = state;
 
+const isTestCard = () => state.number?.startsWith("test") ?? false;
 const current = () => state.channels.find((channel) => channel.number === state.number) ?? null;
 
 function mode() {
@@ -154,7 +156,7 @@ function tune(number) {
   if (!number) return;
   state.number = String(number);
   state.tries = 0;
-  keep("channel", state.number);
+  if (!isTestCard()) keep("channel", state.number);
   history.replaceState(null, "", `/player/${state.number}`);
   about();
   zapList();
@@ -186,6 +188,11 @@ const span = (programme) => [Date.parse(programme.start_time), Date.parse(progra
 function about() {
   const channel = current();
   const place = find("#about");
+  if (!channel && isTestCard()) {
+    document.title = "Test card · EXStreamTV";
+    place.replaceChildren(el("div", { class: "words" }, el("h2", { text: "Test card" }), el("p", { class: "plot", text: "Once a second the pointer crosses the middle, two fields light up and a tone sounds, all at the same moment. The black and white edge is seen whole where nothing is cut off; the circle is round; the finest lines are grey where the picture is scaled." })));
+    return;
+  }
   if (!channel) {
     if (state.channels.length) place.replaceChildren(el("p", { class: "lead", text: `There is no channel ${state.number}. Choose one from the list.` }));
     return;
@@ -221,15 +228,15 @@ function zapList() {
 }
 
 async function refresh() {
-  const before = state.channels.length;
   state.channels = await api("/api/channels");
   about();
   zapList();
-  if (state.channels.length === 0) {
+  if (state.channels.length === 0 && !isTestCard()) {
     stop();
     cover("error", "No channels yet", "Add a folder of media: channels are made from it by themselves.", el("a", { class: "button", href: "/media", text: "Add a library" }));
     say(find("#zap"), "empty", "No channels", "They are listed here once there are some.");
-  } else if (before === 0) {
+  } else if (!state.begun) {
+    state.begun = true;
     const last = kept("channel");
     const known = (number) => state.channels.some((channel) => channel.number === number);
     tune(state.number ?? (last && known(last) ? last : state.channels.find((channel) => channel.enabled)?.number ?? state.channels[0].number));

@@ -321,6 +321,7 @@ fn control_options(
             config.file.clone().unwrap_or_else(|| data_dir.join("config.yaml")),
         )),
         watermarks: data_dir.join("watermarks"),
+        slates: data_dir.join("slates"),
         operator: control::operate::Settings {
             modes: modes(config),
             tools_dir: None,

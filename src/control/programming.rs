@@ -12,17 +12,19 @@ use tokio::sync::mpsc;
 
 use crate::domain::{
     Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
-    ListedProfile, Mark, Media, MediaId, Profile, Programme, Slot, SlotKind, Timeline, UtcMillis,
-    WatermarkId, programme,
+    ListedProfile, Mark, Media, MediaId, Profile, Programme, SlateKind, Slot, SlotKind,
+    StoredSlate, Timeline, UtcMillis, WatermarkId, programme,
 };
 use crate::foundation::clock::SharedClock;
 use crate::schedule::{self, Catalogue, Cursor};
 use crate::storage::{Db, StorageError};
-use crate::stream::{OnAir, Steering};
+use crate::stream::{OnAir, OwnSlates, Steering};
 
 use super::error::ControlError;
 use super::guide::{Guide, GuideError};
+use super::logos::Logos;
 use super::operate::Timelines;
+use super::slates;
 use super::upkeep::{self, Reason, Upkeep};
 use super::watermarks;
 
@@ -49,6 +51,10 @@ pub(crate) struct Settings {
     pub(crate) past_hours: u32,
     /// Where the pictures of watermarks lie as files.
     pub(crate) watermarks: PathBuf,
+    /// Where the operator's own slates lie as files.
+    pub(crate) slates: PathBuf,
+    /// The logos that slates show.
+    pub(crate) logos: Logos,
 }
 
 /// A channel as planned.
@@ -83,6 +89,8 @@ pub(crate) struct Board {
     pub(crate) watermarks: Arc<HashMap<ChannelId, WatermarkId>>,
     /// The watermarks of channels as they are drawn.
     pub(crate) marks: Arc<HashMap<ChannelId, Mark>>,
+    /// What the operator put in the place of slates.
+    pub(crate) slates: Arc<Vec<StoredSlate>>,
     /// In order of number, for clients.
     pub(crate) lineup: Arc<Vec<LineupChannel>>,
     /// Why the last refresh failed, if it did: then nothing here may be handed out as complete.
@@ -131,6 +139,10 @@ impl Programming {
         }
     }
 
+    pub(super) fn logos(&self) -> &Logos {
+        &self.settings.logos
+    }
+
     /// What is planned now. Memory only.
     pub(crate) fn board(&self) -> Arc<Board> {
         self.board.load_full()
@@ -157,6 +169,7 @@ impl Programming {
                 profiles: Arc::clone(&before.profiles),
                 watermarks: Arc::clone(&before.watermarks),
                 marks: Arc::clone(&before.marks),
+                slates: Arc::clone(&before.slates),
                 lineup: Arc::clone(&before.lineup),
                 failure: Some(error.to_string()),
                 loaded: before.loaded,
@@ -181,6 +194,7 @@ impl Programming {
         let resolved = resolve(&collections, &media, now);
         let mut board = Board { loaded: true, profiles: Arc::new(profiles), ..Board::default() };
         self.load_marks(&mut board).await.map_err(failed())?;
+        board.slates = Arc::new(self.db.list_slates().await.map_err(failed())?);
         for channel in channels.into_iter().filter(|channel| channel.enabled) {
             let changed = match replan {
                 Replan::Extend => false,
@@ -321,6 +335,19 @@ impl Programming {
         Ok(all.into_iter().map(|media| (media.id, Arc::new(media))).collect())
     }
 
+    /// What stands in on a channel: the operator's, else drawn ones.
+    fn slates_of(&self, channel: &Channel, stored: &[StoredSlate]) -> OwnSlates {
+        let logo = channel.logo.as_deref().and_then(|address| self.settings.logos.find(address));
+        let logo = logo.as_ref().map(|(digest, path)| (digest.as_str(), path.as_path()));
+        let drawn = OwnSlates::drawn(channel, logo);
+        SlateKind::ALL.into_iter().fold(drawn, |slates, kind| {
+            match slates::chosen(stored, Some(channel.id), kind) {
+                Some(art) => slates.with(kind, art, &self.settings.slates),
+                None => slates,
+            }
+        })
+    }
+
     /// Hands the board to the stream, builds the guide, then lets readers see both.
     async fn publish(&self, board: Board, published: &mut Published, now: UtcMillis) {
         for planned in board.channels.values() {
@@ -338,6 +365,7 @@ impl Programming {
                 profile,
                 timeline: planned.timeline.clone(),
                 media: Arc::clone(&planned.media),
+                slates: self.slates_of(&planned.channel, &board.slates),
             });
             let content = planned.timeline.at(now).map(|slot| slot.kind == SlotKind::Programme);
             let before = published.channels.insert(planned.channel.id, content);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,10 +27,12 @@ use crate::stream::{Steering, Tuning};
 use super::error::ControlError;
 use super::guide::Guide;
 use super::libraries::{Changes, Libraries};
+use super::logos::Logos;
 use super::operate::{Operator, Parts};
 use super::operations::{Action, Actor, Operations, Proposal, Verdict};
 use super::programming::{self, Programming, Replan};
 use super::streams::Running;
+use super::testcard::TestCards;
 use super::tunables::Tunables;
 
 /// Time between looks at whether something is to be planned further.
@@ -62,6 +64,8 @@ pub struct Options {
     pub starter: bool,
     /// Where the pictures of watermarks lie as files.
     pub watermarks: PathBuf,
+    /// Where the operator's own slates lie as files.
+    pub slates: PathBuf,
     /// How the operator works.
     pub operator: super::operate::Settings,
     /// How many ended sessions are remembered.
@@ -160,6 +164,7 @@ struct Inner {
     steering: Arc<Steering>,
     tunables: Tunables,
     transcoding: Mutex<FfmpegSettings>,
+    test_cards: TestCards,
 }
 
 impl Control {
@@ -184,6 +189,8 @@ impl Control {
             build_days: options.build_days,
             past_hours: options.past_hours,
             watermarks: options.watermarks.clone(),
+            slates: options.slates.clone(),
+            logos: Logos::new(options.slates.join("logos")),
         };
         let programming = Arc::new(Programming::new(
             db.clone(),
@@ -235,10 +242,12 @@ impl Control {
             steering,
             tunables,
             transcoding,
+            test_cards: TestCards::default(),
         };
         let control = Self { inner: Arc::new(inner) };
         control.follow_sessions(stop).await?;
         control.refresh(Replan::Extend).await?;
+        control.follow_logos(stop);
         let keeper = control.clone();
         let until = stop.child();
         stop.spawn("programming", async move { keeper.keep_up(until).await });
@@ -449,6 +458,33 @@ impl Control {
         self.inner.transcoding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn board(&self) -> Arc<programming::Board> {
+        self.inner.programming.board()
+    }
+
+    pub(super) fn test_cards(&self) -> &TestCards {
+        &self.inner.test_cards
+    }
+
+    pub(super) fn logos(&self) -> &Logos {
+        self.inner.programming.logos()
+    }
+
+    pub(super) fn own_machine(&self) -> bool {
+        self.inner.options.own_machine
+    }
+
+    pub(super) fn slates_folder(&self) -> &Path {
+        &self.inner.options.slates
+    }
+
+    /// Who runs programs, and the names of ffmpeg and ffprobe.
+    pub(super) fn media_programs(&self) -> (Arc<dyn Processes>, OsString, OsString) {
+        let Options { ffmpeg, ffprobe, .. } = &self.inner.options;
+        let processes: Arc<dyn Processes> = Arc::<Pool>::clone(&self.inner.pool);
+        (processes, ffmpeg.clone(), ffprobe.clone())
+    }
+
     pub(super) fn has_program(&self, program: &str) -> bool {
         self.inner.pool.has_program(program.as_ref())
     }
@@ -584,6 +620,12 @@ impl Control {
         let page = self.db().list_media(&filter).await;
         let (items, total) = page.map_err(ControlError::storage("the media list"))?;
         Ok(MediaPage { items, total })
+    }
+
+    /// What a media item planned on a channel is called. Memory only.
+    pub fn label_on(&self, channel: ChannelId, media: MediaId) -> Option<String> {
+        let board = self.inner.programming.board();
+        Some(board.channels.get(&channel)?.media.get(&media)?.label())
     }
 
     /// One media item.

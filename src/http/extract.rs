@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -104,6 +104,33 @@ pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
                 "send less at once",
             )
             .with_limit(BODY_LIMIT);
+        }
+        let msg = "the body broke off";
+        ApiError::new(StatusCode::BAD_REQUEST, "body", &["body"], msg, "send it again")
+    })
+}
+
+/// The whole body, within a limit of its own.
+///
+/// # Errors
+/// 413 when it is too large, 400 when it breaks off.
+pub async fn body_within(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+    let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let stated = stated.and_then(|value| value.parse::<u64>().ok()); // reason: reading will tell
+    let too_large = || {
+        let msg = format!("the body is larger than {limit} bytes");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        let error = ApiError::new(status, "too_large", &["body"], msg, "send a smaller file");
+        error.with_limit(limit)
+    };
+    if stated.is_some_and(|stated| stated > limit as u64) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
+        let full = std::error::Error::source(&error)
+            .is_some_and(|source| source.to_string().contains("limit"));
+        if full {
+            return too_large();
         }
         let msg = "the body broke off";
         ApiError::new(StatusCode::BAD_REQUEST, "body", &["body"], msg, "send it again")

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State as Has};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +27,8 @@ use super::hls;
 use super::state::{State, Watcher};
 
 pub(super) const TS: &str = "video/mp2t";
+/// What the address of a test card has in the place of a number.
+const TEST_CARD: &str = "test";
 
 /// What a channel's file name asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ enum Kind {
 
 /// Documents the two addresses that share one route (a parameter fills its whole segment).
 #[utoipa::path(get, path = "/iptv/channel/{number}.ts", tag = "streams", operation_id = "streams_ts",
-    params(("number" = String, Path, description = "Channel number such as 7 or 5.1"),
+    params(("number" = String, Path, description = "Channel number such as 7 or 5.1; `test` for the test card, `test-720p25` for that of a profile"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
     extensions(("x-endless" = json!(true))),
     responses(
@@ -61,6 +63,9 @@ pub(super) async fn watch(
     asked: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (channel, kind) = named(&state, &file)?;
+    if kind == Kind::Hls && file.starts_with(TEST_CARD) {
+        return Ok(at_home(&file, query.as_deref()));
+    }
     match kind {
         Kind::Ts => {
             let viewer = state.control.tuning().join(channel.id, watcher.via("ts"));
@@ -125,11 +130,34 @@ pub(super) fn headers(kind: &'static str) -> HeaderMap {
     fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }
 
-/// The channel on offer under a number; memory only.
+/// Leads to the playlist of a test card among its segments: it has no number to name them by.
+fn at_home(file: &str, query: Option<&str>) -> Response {
+    let name = file.trim_end_matches(".m3u8");
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    let mut headers = headers(hls::PLAYLIST);
+    if let Ok(place) = HeaderValue::from_str(&format!("../hls/{name}/live.m3u8{query}")) {
+        headers.insert(LOCATION, place);
+    }
+    (StatusCode::FOUND, headers).into_response()
+}
+
+/// The test card: `test`, or `test-` and the name of a profile.
+fn test_card(state: &State, number: &str) -> Option<std::sync::Arc<Channel>> {
+    let profile = match number.strip_prefix(TEST_CARD)? {
+        "" => None,
+        rest => Some(rest.strip_prefix('-')?),
+    };
+    state.control.test_card(profile)
+}
+
+/// The channel on offer under a number, or a test card; memory only.
 ///
 /// # Errors
 /// 404 when there is none, 503 while nobody can know.
 pub(super) fn numbered(state: &State, number: &str) -> Result<std::sync::Arc<Channel>, ApiError> {
+    if let Some(card) = test_card(state, number) {
+        return Ok(card);
+    }
     let parsed = number.parse::<ChannelNumber>().ok(); // reason: what is no number is no channel
     let found = parsed.and_then(|number| state.control.channel_by_number(&number));
     if let Some(channel) = found.filter(|channel| channel.enabled) {

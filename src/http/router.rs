@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     agent, channels, collections, health, libraries, media, preparation, profiles, resolutions,
-    sessions, settings, transcoding, watermarks,
+    sessions, settings, slates, transcoding, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -130,6 +130,12 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/watermarks/{watermark}/image", routes!(watermarks::image, watermarks::put_image, watermarks::remove_image))
         .at("/api/resolutions",                 routes!(resolutions::list, resolutions::create))
         .at("/api/resolutions/{resolution}",    routes!(resolutions::read, resolutions::edit, resolutions::delete))
+        .at("/api/slates",                      routes!(slates::list))
+        .at("/api/slates/{kind}",               routes!(slates::read, slates::put, slates::reset))
+        .at("/api/slates/{kind}/image",         routes!(slates::image))
+        .at("/api/channels/{channel}/slates",   routes!(slates::list_of))
+        .at("/api/channels/{channel}/slates/{kind}", routes!(slates::read_of, slates::put_of, slates::reset_of))
+        .at("/api/channels/{channel}/slates/{kind}/image", routes!(slates::image_of))
         .at("/api/ffmpeg-profiles",             routes!(profiles::list, profiles::create))
         .at("/api/ffmpeg-profiles/{profile}",   routes!(profiles::read, profiles::edit, profiles::delete))
         .at("/api/ffmpeg-profiles/{profile}/clone", routes!(profiles::copy))

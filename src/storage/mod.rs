@@ -30,6 +30,7 @@ mod readers;
 mod resolutions;
 pub mod sessions;
 mod settings;
+mod slates;
 mod timelines;
 mod watermarks;
 mod writer;

@@ -12,20 +12,17 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
-use super::compose::{self, Composer, Hole, Next, Shows, UnitPlan};
+use super::compose::{self, Composer, Hole, Next, Shows, Slate, Supply, UnitPlan};
 use super::core::Core;
 use super::decided::{REMEMBER_MS, Row};
 use super::hls::{self, TARGET_SECONDS};
 use super::lifecycle::{self, Situation, Step, Upcoming};
-use super::rendition::{
-    Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions, SLATE_NO_PROGRAMMING,
-    SLATE_STANDBY,
-};
+use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
 use super::ring::Ring;
 use super::sessions::{Journal, Sessions};
-use super::{ChannelState, OnAir};
+use super::{ChannelState, OnAir, slate};
 use crate::domain::{
-    ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, SessionEnd, UtcMillis,
+    ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, SessionEnd, SlateKind, UtcMillis,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -186,11 +183,8 @@ impl Live {
 
     pub(super) fn state(&self) -> ChannelState {
         let now = UtcMillis(self.now_ms());
-        let frame = self.profile.rate.frame_at_or_before(now.0 * 90);
         let media = self.on_air.load().timeline.at(now).and_then(|slot| slot.media);
-        let recent = self.lock_recent();
-        let shown = recent.iter().rev().find(|unit| unit.first <= frame && frame < unit.end);
-        let on_slate = match shown {
+        let on_slate = match self.shown() {
             Some(unit) => matches!(unit.shows, Shows::Standby(_)),
             None => media.is_some(),
         };
@@ -203,12 +197,20 @@ impl Live {
             since: UtcMillis(self.since_ms),
             ring_bytes: self.ring.bytes(),
             job: None,
+            slate: None,
         }
     }
 
     /// Whether the task has ended, so that nothing comes any more.
     pub(super) fn has_ended(&self) -> bool {
         self.ring.is_closed()
+    }
+
+    /// The unit that is shown now.
+    pub(super) fn shown(&self) -> Option<Arc<UnitPlan>> {
+        let frame = self.profile.rate.frame_at_or_before(self.now_ms() * 90);
+        let recent = self.lock_recent();
+        recent.iter().rev().find(|unit| unit.first <= frame && frame < unit.end).cloned()
     }
 
     /// Asks the task to end.
@@ -226,27 +228,61 @@ impl Live {
     }
 }
 
+/// What a channel has to show, by its plan and the store.
+struct Stock<'a> {
+    on_air: &'a OnAir,
+    renditions: &'a dyn Renditions,
+    recent: &'a [Arc<UnitPlan>],
+}
+
+impl Supply for Stock<'_> {
+    /// An item that began in other looks than its channel has now goes on in them, if it is whole:
+    /// a change of the profile must not bring the slate.
+    fn index(&self, media: MediaId) -> Option<Arc<RenditionIndex>> {
+        let Self { on_air, renditions, recent } = self;
+        let profile = &on_air.profile;
+        if let Some(own) = on_air.slates.stored_as(media) {
+            return renditions.index(own.media(), profile);
+        }
+        if SlateKind::ALL.iter().any(|kind| slate::id_of(*kind) == media) {
+            return renditions.slate(media, profile);
+        }
+        let begun = recent.last().filter(|unit| unit.shows == Shows::Media(media));
+        let begun = begun.map(|unit| &unit.clip.key).filter(|key| key.profile != profile.shape());
+        let whole = begun.and_then(|key| renditions.stored(key)).filter(|i| i.is_complete());
+        whole.or_else(|| renditions.index(on_air.media.get(&media)?, profile))
+    }
+
+    fn in_trouble(&self, media: MediaId) -> bool {
+        match self.on_air.media.get(&media) {
+            Some(media) => self.renditions.in_trouble(media, &self.on_air.profile),
+            // It is planned and was removed since, unless it is a slate.
+            None => media.0 > 0,
+        }
+    }
+
+    fn slate(&self, kind: SlateKind) -> Option<Slate> {
+        let Self { on_air, renditions, .. } = self;
+        let own = on_air.slates.of(kind);
+        let made = own.and_then(|own| renditions.index(own.media(), &on_air.profile));
+        if let Some(index) = made.filter(|index| index.is_complete()) {
+            return Some(Slate { index, interim: false });
+        }
+        let for_all = |kind| renditions.slate(slate::id_of(kind), &on_air.profile);
+        let index = for_all(kind).or_else(|| for_all(kind.instead()))?;
+        Some(Slate { index, interim: own.is_some() })
+    }
+}
+
 /// Runs `work` with a composer of what is on air.
-///
-/// An item that began in other looks than its channel has now goes on in them, if it is whole: a
-/// change of the profile must not bring the slate.
 pub(super) fn composing<T>(
     on_air: &OnAir,
     renditions: &dyn Renditions,
     recent: &[Arc<UnitPlan>],
     work: impl FnOnce(&Composer<'_>) -> T,
 ) -> T {
-    let shape = on_air.profile.shape();
-    let lookup = |media: MediaId| -> Option<Arc<RenditionIndex>> {
-        if media == SLATE_STANDBY || media == SLATE_NO_PROGRAMMING {
-            return renditions.slate(media, &on_air.profile);
-        }
-        let begun = recent.last().filter(|unit| unit.shows == Shows::Media(media));
-        let begun = begun.map(|unit| &unit.clip.key).filter(|key| key.profile != shape);
-        let whole = begun.and_then(|key| renditions.stored(key)).filter(|i| i.is_complete());
-        whole.or_else(|| renditions.index(on_air.media.get(&media)?, &on_air.profile))
-    };
-    work(&Composer::new(&on_air.profile, &on_air.timeline, &lookup, recent))
+    let stock = Stock { on_air, renditions, recent };
+    work(&Composer::new(&on_air.profile, &on_air.timeline, &stock, recent))
 }
 
 /// Keeps `live` filled until it is not needed any more.
@@ -389,7 +425,7 @@ impl Task {
         }
         let media = match unit.shows {
             Shows::Media(media) | Shows::Standby(media) => media,
-            Shows::NoProgramming => SLATE_NO_PROGRAMMING,
+            Shows::NoProgramming | Shows::Interim => slate::id_of(SlateKind::NoProgramming),
         };
         let frame = unit.first - unit.clip.base;
         Next::Missing(Hole { media, frame, until: unit.end, goes_on: true })
@@ -403,7 +439,7 @@ impl Task {
                     let frame = plan.first - plan.clip.base;
                     Next::Missing(Hole { media, frame, until: plan.end, goes_on: true })
                 }
-                Shows::Standby(_) | Shows::NoProgramming => Next::Ready(plan),
+                Shows::Standby(_) | Shows::NoProgramming | Shows::Interim => Next::Ready(plan),
             },
             Next::Ready(_) | Next::Missing(_) | Next::Nothing { .. } => next,
         }

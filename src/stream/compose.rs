@@ -7,7 +7,8 @@
 //! - A hole of at most [`HOLD_FRAMES`] in front of a GOP belongs to that GOP's unit: the picture
 //!   before is held. So is what a complete rendition lacks at the end of its slot, up to
 //!   [`TAIL_HOLD_MS`]. Any other hole is *missing*: the caller waits for it or shows the slate.
-//! - Slates repeat on their own grid since the epoch, so where a hole begins does not matter.
+//! - Slates repeat on their own grid since the epoch, so where a hole begins does not matter. Which
+//!   one is shown follows from the timeline and from what the store says of the media.
 //! - Sound lies on the grid of its codec (1920 ticks for AAC) since the epoch. A unit carries what is due while its
 //!   pictures are *decoded*, so the last sound of an item comes in the next item's first unit.
 //!
@@ -21,16 +22,18 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::coding::coding;
-use super::rendition::{
-    Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, SLATE_NO_PROGRAMMING, SLATE_STANDBY,
-};
-use crate::domain::{MediaId, Profile, Slot, Timeline, UtcMillis};
+use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey};
+use super::slate::id_of;
+use crate::domain::{MediaId, Profile, SlateKind, Slot, Timeline, UtcMillis};
 use crate::mpegts::unit::{self, Parts, Picture, Sound, Unit};
 
 /// Frames of a hole that a held picture covers.
 pub const HOLD_FRAMES: i64 = 3;
 /// How much a complete rendition may be shorter than its slot without a slate, in milliseconds.
 pub const TAIL_HOLD_MS: i64 = 600;
+
+/// A slate that stood in for this long is about a fault and not about a start, in milliseconds.
+const LATE_MS: i64 = 15_000;
 
 /// What a unit shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ pub enum Shows {
     Standby(MediaId),
     /// The slate of a channel with nothing to play.
     NoProgramming,
+    /// The same, but the one for all channels, as long as the channel's own is not made.
+    Interim,
 }
 
 /// Pictures of one GOP at a place in time.
@@ -114,11 +119,48 @@ pub struct Hole {
     pub goes_on: bool,
 }
 
+/// What a channel has at one moment.
+pub trait Supply {
+    /// What is in the store of this media, or of a slate stored under this id.
+    fn index(&self, media: MediaId) -> Option<Arc<RenditionIndex>>;
+
+    /// Whether this media cannot be had, by what the store says.
+    fn in_trouble(&self, media: MediaId) -> bool;
+
+    /// The slate of this kind; `None` when there is none yet.
+    fn slate(&self, kind: SlateKind) -> Option<Slate>;
+}
+
+/// A slate that a channel can show.
+#[derive(Debug, Clone)]
+pub struct Slate {
+    /// What is in the store of it.
+    pub index: Arc<RenditionIndex>,
+    /// Whether the channel has another one in its place soon.
+    pub interim: bool,
+}
+
+/// A look-up without more to say, in which slates have the ids of those for all channels.
+impl<F: Fn(MediaId) -> Option<Arc<RenditionIndex>>> Supply for F {
+    fn index(&self, media: MediaId) -> Option<Arc<RenditionIndex>> {
+        self(media)
+    }
+
+    fn in_trouble(&self, _: MediaId) -> bool {
+        false
+    }
+
+    fn slate(&self, kind: SlateKind) -> Option<Slate> {
+        let index = self(id_of(kind)).or_else(|| self(id_of(kind.instead())))?;
+        Some(Slate { index, interim: false })
+    }
+}
+
 /// Composes one channel at one moment: the store is looked at once an item.
 pub struct Composer<'a> {
     profile: &'a Profile,
     timeline: &'a Timeline,
-    lookup: &'a dyn Fn(MediaId) -> Option<Arc<RenditionIndex>>,
+    supply: &'a dyn Supply,
     /// Units that were really made, in order, without gap; they win over what would be made now.
     recent: &'a [Arc<UnitPlan>],
     seen: RefCell<HashMap<MediaId, Option<Arc<RenditionIndex>>>>,
@@ -154,14 +196,14 @@ struct Tile {
 }
 
 impl<'a> Composer<'a> {
-    /// A composer of `timeline` from what `lookup` finds (media and slates), after `recent`.
+    /// A composer of `timeline` from what `supply` has (media and slates), after `recent`.
     pub fn new(
         profile: &'a Profile,
         timeline: &'a Timeline,
-        lookup: &'a dyn Fn(MediaId) -> Option<Arc<RenditionIndex>>,
+        supply: &'a dyn Supply,
         recent: &'a [Arc<UnitPlan>],
     ) -> Self {
-        Self { profile, timeline, lookup, recent, seen: RefCell::default() }
+        Self { profile, timeline, supply, recent, seen: RefCell::default() }
     }
 
     /// Says what comes at `frame`, which is where a unit begins.
@@ -188,15 +230,47 @@ impl<'a> Composer<'a> {
     /// `instead_of` is the media it stands in for; without it the slate says that nothing is
     /// planned.
     pub fn slate(&self, frame: i64, until: i64, instead_of: Option<MediaId>) -> Option<UnitPlan> {
-        let (which, shows) = match instead_of {
-            Some(media) => (SLATE_STANDBY, Shows::Standby(media)),
-            None => (SLATE_NO_PROGRAMMING, Shows::NoProgramming),
+        self.silent_slate(frame, until, instead_of).map(|plan| self.with_audio(plan))
+    }
+
+    fn silent_slate(
+        &self,
+        frame: i64,
+        until: i64,
+        instead_of: Option<MediaId>,
+    ) -> Option<UnitPlan> {
+        let slate = self.supply.slate(self.kind(frame, instead_of))?;
+        let shows = match instead_of {
+            Some(media) => Shows::Standby(media),
+            None if slate.interim => Shows::Interim,
+            None => Shows::NoProgramming,
         };
-        let index = self.index(which)?;
-        let (gop, into) = slate_at(&index, frame)?;
+        let (gop, into) = slate_at(&slate.index, frame)?;
         let end = (frame + gop.end_frame() - gop.first_frame - into).min(until);
-        let clip = Clip { key: index.key.clone(), gop, base: frame - gop.first_frame };
-        Some(self.with_audio(UnitPlan { first: frame, end, shows, clip, audio: Vec::new() }))
+        let clip = Clip { key: slate.index.key.clone(), gop, base: frame - gop.first_frame };
+        Some(UnitPlan { first: frame, end, shows, clip, audio: Vec::new() })
+    }
+
+    /// Which slate is shown at `frame`, instead of this media or because nothing is planned.
+    fn kind(&self, frame: i64, instead_of: Option<MediaId>) -> SlateKind {
+        let Some(media) = instead_of else {
+            let planned = self.place(frame).is_some();
+            return if planned { SlateKind::NoProgramming } else { SlateKind::Offline };
+        };
+        if self.supply.in_trouble(media) || self.is_late(frame, media) {
+            SlateKind::Technical
+        } else {
+            SlateKind::Starting
+        }
+    }
+
+    /// Whether a slate was shown instead of `media` for so long before `frame` that viewers are
+    /// told.
+    fn is_late(&self, frame: i64, media: MediaId) -> bool {
+        let shown = self.recent.iter().rev().take_while(|unit| unit.shows == Shows::Standby(media));
+        let Some(first) = shown.last() else { return false };
+        let joins = self.recent.last().is_some_and(|unit| unit.end == frame);
+        joins && frame - first.first >= self.profile.rate.frame_at_or_after(LATE_MS * 90)
     }
 
     /// What is shown from `frame` on when nothing is waited for; `None` without a slate.
@@ -215,15 +289,16 @@ impl<'a> Composer<'a> {
             return tile.first;
         }
         let place = self.place(frame);
-        let (begins, which) = match &place {
-            Some(place) if place.media.is_some() => (self.hole_start(place, frame), SLATE_STANDBY),
-            Some(place) => (place.start, SLATE_NO_PROGRAMMING),
+        let begins = match &place {
+            Some(place) if place.media.is_some() => self.hole_start(place, frame),
+            Some(place) => place.start,
             None => {
                 let ends = self.timeline.stop().map(|stop| self.profile.frame_at_or_after(stop));
-                (ends.filter(|end| *end <= frame).unwrap_or(i64::MIN), SLATE_NO_PROGRAMMING)
+                ends.filter(|end| *end <= frame).unwrap_or(i64::MIN)
             }
         };
-        let into = self.index(which).and_then(|index| slate_at(&index, frame)).map_or(0, |at| at.1);
+        let slate = self.supply.slate(self.kind(frame, place.and_then(|place| place.media)));
+        let into = slate.and_then(|slate| slate_at(&slate.index, frame)).map_or(0, |at| at.1);
         begins.max(frame - into)
     }
 
@@ -240,7 +315,7 @@ impl<'a> Composer<'a> {
         for grid in window {
             let frame = self.profile.rate.frame_at_or_before(grid * self.profile.audio_ticks());
             let shown = if frame >= plan.first {
-                matches!(plan.shows, Shows::Media(_)).then_some(&plan.clip)
+                Some(&plan.clip)
             } else {
                 if !before.as_ref().is_some_and(|(first, end, _)| (*first..*end).contains(&frame)) {
                     before = Some(self.shown_at(frame));
@@ -253,17 +328,25 @@ impl<'a> Composer<'a> {
         plan
     }
 
-    /// The unit that shows `frame`, `(first, end, pictures)`; no pictures for a slate.
+    /// The unit that shows `frame`, `(first, end, pictures)`; no pictures where there is no slate.
     fn shown_at(&self, frame: i64) -> (i64, i64, Option<Clip>) {
         let at = self.recent.partition_point(|plan| plan.first <= frame);
         if let Some(plan) = at.checked_sub(1).map(|at| &self.recent[at])
             && frame < plan.end
         {
-            let clip = matches!(plan.shows, Shows::Media(_)).then(|| plan.clip.clone());
-            return (plan.first, plan.end, clip);
+            return (plan.first, plan.end, Some(plan.clip.clone()));
         }
-        match self.tile_at(frame) {
-            Some(tile) => (tile.first, tile.end, Some(tile.clip)),
+        if let Some(tile) = self.tile_at(frame) {
+            return (tile.first, tile.end, Some(tile.clip));
+        }
+        let start = self.unit_start(frame);
+        let slate = match self.next(start) {
+            Next::Ready(_) => None,
+            Next::Missing(hole) => self.silent_slate(start, hole.until, Some(hole.media)),
+            Next::Nothing { until } => self.silent_slate(start, until, None),
+        };
+        match slate.filter(|slate| slate.end > frame) {
+            Some(slate) => (slate.first, slate.end, Some(slate.clip)),
             None => (frame, frame + 1, None),
         }
     }
@@ -377,7 +460,7 @@ impl<'a> Composer<'a> {
     }
 
     fn index(&self, media: MediaId) -> Option<Arc<RenditionIndex>> {
-        self.seen.borrow_mut().entry(media).or_insert_with(|| (self.lookup)(media)).clone()
+        self.seen.borrow_mut().entry(media).or_insert_with(|| self.supply.index(media)).clone()
     }
 
     /// Frames of the longest unit: a segment of HLS must hold the start of one.

@@ -24,6 +24,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -37,13 +38,14 @@ use super::ahead::{Making, Readiness};
 use super::direct::{Offer, Shelf};
 use super::encoders::Encoders;
 use super::ffmpeg::Effort;
-use super::pool::Pool;
+use super::pool::{Pool, Priority};
 use super::rendition::{Conforming, RenditionKey};
 use super::store::Store;
 use crate::domain::{
     ChannelId, ConformEnd, ConformJob, Fact, JobBeat, LibraryId, Media, MediaId, Profile,
 };
 use crate::foundation::clock::SharedClock;
+use crate::foundation::process::{Command, Processes};
 use crate::foundation::stop::Stop;
 
 /// A running job is worth waiting for when it is at most this far before the wanted frame.
@@ -85,7 +87,7 @@ struct State {
     /// Which job a channel waits for.
     waiting: HashMap<ChannelId, u64>,
     /// What failed, for whom; only `restart` and `forget` take it out.
-    failed: HashSet<(ChannelId, RenditionKey)>,
+    failed: HashMap<(ChannelId, RenditionKey), ConformEnd>,
     /// What failed without a viewer.
     failed_ahead: HashSet<RenditionKey>,
 }
@@ -147,12 +149,29 @@ impl Conformer {
         told.await.unwrap_or(ConformEnd::Cancelled)
     }
 
-    /// Makes a slate of a picture, in groups that can be looped.
-    pub(super) async fn slate(&self, media: &Arc<Media>, profile: &Profile) -> ConformEnd {
+    /// Makes a slate of a picture or a clip, in groups that can be looped; one that is not
+    /// `urgent` at idle priority, and it gives way like work ahead.
+    pub(super) async fn slate(
+        &self,
+        media: &Arc<Media>,
+        profile: &Profile,
+        urgent: bool,
+    ) -> ConformEnd {
         let key = Store::key_of(media, profile);
         let (tell, told) = oneshot::channel();
-        self.begin(&mut self.state(), media, profile, key, 0, Audience::Slate(tell));
+        self.begin(&mut self.state(), media, profile, key, 0, Audience::Slate { tell, urgent });
         told.await.unwrap_or(ConformEnd::Cancelled)
+    }
+
+    /// Runs ffmpeg to its end, for something that is conformed afterwards.
+    pub(super) async fn run(&self, args: Vec<OsString>, within: Duration) -> Result<(), String> {
+        let program = self.means.ffmpeg.clone();
+        let command = Command { program, args, timeout: within, max_output: 64 * 1024 };
+        let finished = self.means.pool.run(command).await.map_err(|error| error.to_string())?;
+        match finished.code {
+            Some(0) => Ok(()),
+            code => Err(format!("ffmpeg ended with {code:?}: {}", finished.stderr.trim())),
+        }
     }
 
     /// Ends what is made for nobody; what is there stays.
@@ -247,7 +266,7 @@ impl Conformer {
             for id in jobs {
                 state.cancel(id);
             }
-            state.failed.retain(|(_, key)| key.media != media);
+            state.failed.retain(|(_, key), _| key.media != media);
             state.failed_ahead.retain(|key| key.media != media);
         }
         self.means.shelf.forget(media);
@@ -276,12 +295,14 @@ impl Conformer {
         let cancel = CancellationToken::new();
         let channel = match &audience {
             Audience::Channel(channel) => Some(*channel),
-            Audience::Nobody(_) | Audience::Slate(_) => None,
+            Audience::Nobody(_) | Audience::Slate { .. } => None,
         };
-        let (effort, threads) = match &audience {
-            Audience::Channel(_) => (Effort::Live, 0),
-            Audience::Nobody(_) => (Effort::Background, (self.cores / 2).max(1)),
-            Audience::Slate(_) => (Effort::Slate, 0),
+        let half = (self.cores / 2).max(1);
+        let (effort, priority, threads) = match &audience {
+            Audience::Channel(_) => (Effort::Live, Priority::Live, 0),
+            Audience::Nobody(_) => (Effort::Background, Priority::Background, half),
+            Audience::Slate { urgent: true, .. } => (Effort::Slate, Priority::Live, 0),
+            Audience::Slate { urgent: false, .. } => (Effort::Slate, Priority::Background, half),
         };
         let task = Task {
             job: ConformJob { job: id, media: media.id, channel },
@@ -290,6 +311,7 @@ impl Conformer {
             profile: profile.clone(),
             from_frame,
             effort,
+            priority,
             threads,
             progress: Arc::clone(&progress),
             cancel: cancel.clone(),
@@ -299,7 +321,7 @@ impl Conformer {
             profile: profile.clone(),
             from_frame,
             end_frame: stated_end(media, profile),
-            background: effort == Effort::Background,
+            background: priority == Priority::Background,
             progress,
             cancel,
             waiters: channel.into_iter().collect(),
@@ -310,7 +332,7 @@ impl Conformer {
         }
         let tell = match audience {
             Audience::Channel(_) => None,
-            Audience::Nobody(tell) | Audience::Slate(tell) => Some(tell),
+            Audience::Nobody(tell) | Audience::Slate { tell, .. } => Some(tell),
         };
         let stop = self.stop.clone();
         self.stop.spawn("conform", async move {
@@ -327,15 +349,7 @@ impl Conformer {
     }
 
     async fn ended(&self, task: &Task, end: &ConformEnd) {
-        let failed = match end {
-            ConformEnd::Completed | ConformEnd::Cancelled | ConformEnd::Truncated { .. } => false,
-            ConformEnd::Exited { .. }
-            | ConformEnd::Missing
-            | ConformEnd::Unusable { .. }
-            | ConformEnd::NotStored { .. }
-            | ConformEnd::SourceLost { .. }
-            | ConformEnd::NotStarted { .. } => true,
-        };
+        let failed = is_failure(end);
         let transient = matches!(
             end,
             ConformEnd::NotStored { .. } | ConformEnd::NotStarted { .. } | ConformEnd::Cancelled
@@ -348,7 +362,7 @@ impl Conformer {
                 for channel in job.waiters {
                     state.waiting.remove(&channel);
                     if failed {
-                        state.failed.insert((channel, task.key.clone()));
+                        state.failed.insert((channel, task.key.clone()), end.clone());
                     }
                 }
             }
@@ -384,8 +398,34 @@ impl Conformer {
         }
     }
 
+    /// Writes down whether something is wrong with a rendition, where every server sees it.
+    fn note_failure(&self, task: &Task, failed: bool) {
+        if task.effort == Effort::Slate {
+            return;
+        }
+        let store = &self.means.store;
+        if store.notes(&task.key).failed == failed {
+            return;
+        }
+        if let Err(error) = store.note(&task.key, |notes| notes.failed = failed) {
+            tracing::debug!(%error, "that media {} failed is not on disk", task.media.id);
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_failure(end: &ConformEnd) -> bool {
+    match end {
+        ConformEnd::Completed | ConformEnd::Cancelled | ConformEnd::Truncated { .. } => false,
+        ConformEnd::Exited { .. }
+        | ConformEnd::Missing
+        | ConformEnd::Unusable { .. }
+        | ConformEnd::NotStored { .. }
+        | ConformEnd::SourceLost { .. }
+        | ConformEnd::NotStarted { .. } => true,
     }
 }
 
@@ -393,7 +433,7 @@ impl Conformer {
 enum Audience {
     Channel(ChannelId),
     Nobody(oneshot::Sender<ConformEnd>),
-    Slate(oneshot::Sender<ConformEnd>),
+    Slate { tell: oneshot::Sender<ConformEnd>, urgent: bool },
 }
 
 impl Conforming for Conformer {
@@ -409,7 +449,7 @@ impl Conforming for Conformer {
         }
         let key = Store::key_of(media, profile);
         let mut state = self.state();
-        if state.failed.contains(&(channel, key.clone())) {
+        if state.failed.contains_key(&(channel, key.clone())) {
             return;
         }
         let reach = profile.rate.frame_at_or_after(REACH_MS * 90);
@@ -474,6 +514,10 @@ impl Conforming for Conformer {
         })
     }
 
+    fn failure(&self, channel: ChannelId, media: &Media, profile: &Profile) -> Option<ConformEnd> {
+        self.state().failed.get(&(channel, Store::key_of(media, profile))).cloned()
+    }
+
     fn restart(&self, channel: ChannelId) -> bool {
         let mut state = self.state();
         let running = state.waiting.get(&channel).copied();
@@ -482,7 +526,7 @@ impl Conforming for Conformer {
         }
         let before = state.failed.len();
         let State { failed, failed_ahead, .. } = &mut *state;
-        failed.retain(|(whose, key)| {
+        failed.retain(|(whose, key), _| {
             let ours = *whose == channel;
             if ours {
                 failed_ahead.remove(key);

@@ -111,7 +111,12 @@ impl Core {
 
     /// How a running channel is, with the conform it waits for.
     pub(super) fn state(&self, live: &Live) -> ChannelState {
-        ChannelState { job: self.conforming.job(live.channel), ..live.state() }
+        let state = ChannelState { job: self.conforming.job(live.channel), ..live.state() };
+        let on_air = live.on_air.load();
+        let slate = live
+            .shown()
+            .and_then(|unit| super::slate::reason(&unit, &on_air, &*self.conforming, &state));
+        ChannelState { slate, ..state }
     }
 
     /// Lets a viewer into a channel, starting it if it does not run.

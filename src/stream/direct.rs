@@ -335,6 +335,10 @@ impl Renditions for Shelf {
         self.store.slate(which, profile)
     }
 
+    fn in_trouble(&self, media: &Media, profile: &Profile) -> bool {
+        self.store.in_trouble(media, profile)
+    }
+
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
         if gop.span == SPAN { self.read_film(key, gop) } else { self.store.read(key, gop) }
     }

@@ -127,9 +127,9 @@ impl FromStr for SegmentName {
     }
 }
 
-/// Whether the slate stands in for media anywhere in `units`.
+/// Whether anywhere in `units` a slate stands in for media, or for the channel's own slate.
 pub fn stands_in(units: &[Arc<UnitPlan>]) -> bool {
-    units.iter().any(|unit| matches!(unit.shows, Shows::Standby(_)))
+    units.iter().any(|unit| matches!(unit.shows, Shows::Standby(_) | Shows::Interim))
 }
 
 /// The number of the segment that holds the unit whose first frame is shown at `tick`.

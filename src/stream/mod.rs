@@ -55,11 +55,12 @@ pub use self::outputprobe::{OutputProbe, ProbeError};
 pub use self::playlists::{PlaylistError, Wish};
 pub use self::segments::Segment;
 pub use self::sessions::{JoinError, ViewerInfo, ViewerSession};
+pub use self::slate::OwnSlates;
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
     AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, LibraryId, Media, MediaId,
-    Profile, SessionEnd, SessionRecord, Timeline, UtcMillis, ViewerId,
+    Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -110,6 +111,8 @@ pub struct OnAir {
     pub timeline: Timeline,
     /// All media that the timeline names.
     pub media: Arc<HashMap<MediaId, Arc<Media>>>,
+    /// What is shown where nothing else is.
+    pub slates: OwnSlates,
 }
 
 /// A running channel as others see it.
@@ -131,6 +134,8 @@ pub struct ChannelState {
     pub ring_bytes: usize,
     /// The conform it waits for, if one runs.
     pub job: Option<JobBeat>,
+    /// Why it shows a slate, if it does.
+    pub slate: Option<SlateReason>,
 }
 
 /// Counted since the start of the server.
@@ -253,6 +258,12 @@ pub fn start(
             encoders: Arc::clone(&encoders),
         },
     );
+    let slates = slate::Keeping {
+        conformer: Arc::clone(&conformer),
+        store: Arc::clone(&store),
+        cards: cards.clone(),
+        clock: Arc::clone(&clock),
+    };
     let means = ahead::Means {
         conformer: Arc::clone(&conformer),
         shelf: Arc::clone(&shelf),
@@ -267,9 +278,9 @@ pub fn start(
         Parts { renditions: shelf, conforming: conformer, processes: pool, making: Some(making) };
     let (tuning, steering) = Core::assemble(settings, clock, stop, facts, parts);
     let core = Arc::downgrade(&tuning.core);
-    ahead::start(means, stop, nudge, move || {
-        core.upgrade().map_or_else(ahead::Plans::default, |core| core.plans())
-    });
+    let plans = move || core.upgrade().map_or_else(ahead::Plans::default, |core| core.plans());
+    slate::keep(slates, stop, plans.clone());
+    ahead::start(means, stop, nudge, plans);
     Ok((tuning, steering))
 }
 

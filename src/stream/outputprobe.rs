@@ -108,7 +108,7 @@ pub(super) async fn probe(
         first_faults: report.faults.iter().take(NAMED).map(|fault| fault.what.clone()).collect(),
         media: match newest {
             Some(Shows::Media(media)) => Some(media),
-            Some(Shows::Standby(_) | Shows::NoProgramming) | None => None,
+            Some(Shows::Standby(_) | Shows::NoProgramming | Shows::Interim) | None => None,
         },
         on_slate: matches!(newest, Some(Shows::Standby(_))),
         decode_error,

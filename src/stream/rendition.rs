@@ -12,12 +12,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ChannelId, JobBeat, Media, MediaId, Profile};
+use crate::domain::{ChannelId, ConformEnd, JobBeat, Media, MediaId, Profile};
 
 /// The slate shown while media is not ready.
 pub const SLATE_STANDBY: MediaId = MediaId(-1);
 /// The slate of a channel with nothing to play.
 pub const SLATE_NO_PROGRAMMING: MediaId = MediaId(-2);
+/// The slate shown while media cannot be had.
+pub const SLATE_TECHNICAL: MediaId = MediaId(-3);
+/// The slate of a channel at a time that is not planned.
+pub const SLATE_OFFLINE: MediaId = MediaId(-4);
 
 /// Which rendition: a file in one state, on one profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,6 +152,11 @@ pub trait Renditions: std::fmt::Debug + Send + Sync {
     /// The slate `which` on `profile`; `None` until it has been made. Memory only.
     fn slate(&self, which: MediaId, profile: &Profile) -> Option<Arc<RenditionIndex>>;
 
+    /// Whether the store says that `media` could not be made for `profile`. Memory only.
+    fn in_trouble(&self, _media: &Media, _profile: &Profile) -> bool {
+        false
+    }
+
     /// Reads one GOP. Blocks on the disk: call it off the runtime's threads.
     ///
     /// # Errors
@@ -177,6 +186,16 @@ pub trait Conforming: std::fmt::Debug + Send + Sync {
 
     /// The conform that `channel` waits for, if one runs.
     fn job(&self, channel: ChannelId) -> Option<JobBeat>;
+
+    /// Why the last conform of `media` for this channel failed, if it did.
+    fn failure(
+        &self,
+        _channel: ChannelId,
+        _media: &Media,
+        _profile: &Profile,
+    ) -> Option<ConformEnd> {
+        None
+    }
 
     /// Ends the channel's running conform, if one runs, and forgets that it failed, so that the
     /// next `want` starts anew. Says whether there was anything to end or forget.

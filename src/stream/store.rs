@@ -41,7 +41,8 @@ use self::shared::{MakerLock, Missed};
 pub use self::writer::{Appended, Writer};
 use super::fnv::Fnv;
 use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
-use crate::domain::{Media, MediaId, Profile, UtcMillis};
+use super::slate;
+use crate::domain::{Media, MediaId, Profile, SlateKind, UtcMillis};
 
 /// Bytes that stay free on the disk, for the database and everyone else.
 const DISK_RESERVE: u64 = 64 << 20;
@@ -99,6 +100,9 @@ pub struct Notes {
     /// Whether it was compared with ffmpeg's copy and is the same.
     #[serde(default)]
     pub direct_checked: bool,
+    /// Whether the last conform of it failed; viewers are told that something is wrong.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// The store; see the module.
@@ -317,7 +321,7 @@ impl Store {
                 .map(|(other, entry)| evict::Candidate {
                     next_use: next_use(other),
                     touched: entry.touched.load(Ordering::Relaxed),
-                    pinned: is_slate(other.media)
+                    pinned: is_for_all(other.media)
                         || other == key
                         || entry.writers > 0
                         || entry.bytes == 0,
@@ -424,6 +428,11 @@ impl Renditions for Store {
         found
     }
 
+    fn in_trouble(&self, media: &Media, profile: &Profile) -> bool {
+        let key = Self::key_of(media, profile);
+        self.state().entries.get(&key).is_some_and(|entry| entry.notes.failed)
+    }
+
     fn read(&self, key: &RenditionKey, gop: &GopEntry) -> Result<Gop, ReadError> {
         let media = key.media;
         let read = || {
@@ -476,8 +485,9 @@ impl State {
     }
 }
 
-fn is_slate(media: MediaId) -> bool {
-    media.0 < 0
+/// Whether it is one of the slates that every channel relies on.
+fn is_for_all(media: MediaId) -> bool {
+    SlateKind::ALL.iter().any(|kind| slate::id_of(*kind) == media)
 }
 
 #[cfg(test)]

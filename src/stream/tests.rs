@@ -748,6 +748,7 @@ fn on_air(profile: &Profile, start: i64, slots: &[(Option<i64>, i64, i64)]) -> O
         profile: profile.clone(),
         timeline: timeline(start, slots),
         media: Arc::new((1..4).map(|id| (MediaId(id), media(id))).collect()),
+        slates: OwnSlates::default(),
     }
 }
 

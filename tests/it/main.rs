@@ -19,6 +19,7 @@ mod operator;
 mod originals;
 mod profiles;
 mod sessions;
+mod slates;
 mod soak;
 mod strangers;
 mod support;

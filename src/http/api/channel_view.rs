@@ -49,6 +49,24 @@ pub struct ChannelView {
     pub next: Option<ProgrammeView>,
     /// Viewers at the moment.
     pub viewers: u32,
+    /// Why it shows a slate just now; `null` when it shows its programme or does not run.
+    pub slate: Option<SlateReasonView>,
+}
+
+/// Why a channel shows a slate, for those who run the server. Viewers see the kind only.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = SlateReason)]
+pub struct SlateReasonView {
+    /// What viewers see: `starting`, `technical_difficulties`, `no_programming` or `offline`.
+    pub kind: &'static str,
+    /// The cause in a word, such as `preparing`, `media_missing` or `source_lost`.
+    pub cause: &'static str,
+    /// The media that should be on air.
+    pub media_id: Option<i64>,
+    /// What that is called.
+    pub media: Option<String>,
+    /// More about it, in a few words.
+    pub detail: Option<String>,
 }
 
 impl ChannelView {
@@ -80,6 +98,7 @@ impl ChannelView {
             now: None,
             next: None,
             viewers: 0,
+            slate: None,
         }
     }
 }

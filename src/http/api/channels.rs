@@ -14,7 +14,9 @@ use super::super::base::Base;
 use super::super::error::{ApiError, Problem};
 use super::super::extract::{Json, Path, Query};
 use super::super::state::State;
-use super::channel_view::{ChannelCreate, ChannelUpdate, ChannelView, ProgrammeView};
+use super::channel_view::{
+    ChannelCreate, ChannelUpdate, ChannelView, ProgrammeView, SlateReasonView,
+};
 use super::{stamp, within};
 
 /// What a list of channels may ask for.
@@ -354,7 +356,16 @@ fn seen(
         view.now = Some(now.into());
         view.next = next.map(ProgrammeView::from);
     }
-    view.viewers = state.control.tuning().state(id).map_or(0, |running| running.viewers);
+    if let Some(running) = state.control.tuning().state(id) {
+        view.viewers = running.viewers;
+        view.slate = running.slate.map(|reason| SlateReasonView {
+            kind: reason.kind.as_str(),
+            cause: reason.cause,
+            media_id: reason.media.map(|media| media.0),
+            media: reason.media.and_then(|media| state.control.label_on(id, media)),
+            detail: reason.detail,
+        });
+    }
     view
 }
 

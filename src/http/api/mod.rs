@@ -16,6 +16,7 @@ pub mod profiles;
 pub mod resolutions;
 pub mod sessions;
 pub mod settings;
+pub mod slates;
 pub mod transcoding;
 pub mod watermarks;
 

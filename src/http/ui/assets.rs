@@ -19,6 +19,7 @@ use super::super::error::ApiError;
 #[folder = "assets/"]
 #[include = "ui/*"]
 #[include = "vendor/*"]
+#[exclude = "vendor/*.ttf"]
 struct Files;
 
 /// The tag of all files together.

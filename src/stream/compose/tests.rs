@@ -5,6 +5,9 @@ use crate::domain::AudioCodec;
 use crate::mpegts::check::check;
 use crate::mpegts::demux::{Demuxer, Kind};
 use crate::stream::fake::{FakeReader, FakeStore, Layout, read_label, timeline};
+use crate::stream::rendition::{
+    SLATE_NO_PROGRAMMING, SLATE_OFFLINE, SLATE_STANDBY, SLATE_TECHNICAL,
+};
 
 /// In 2025, a few seconds before the 33-bit wrap.
 const START: i64 = 18_546 * (1 << 33) / 90 - 10_000;
@@ -95,6 +98,54 @@ fn what_was_shown_decides_what_sounds() {
     let Next::Ready(unit) = composer.next(first + 50) else { panic!("ready") };
     assert_eq!(unit.audio[0].from, None);
     assert!(unit.audio[1].from.is_some());
+}
+
+#[test]
+fn a_slate_is_about_a_fault_when_media_is_late_or_cannot_be_had() {
+    let world = World::new("360p25", &[]);
+    let profile = &world.profile;
+    let faulty = Layout { b_pictures: 0, audio_from: None, ..Layout::even(4, 25) };
+    world.store.put(SLATE_TECHNICAL, profile, &faulty);
+    let timeline = timeline(START, &[(Some(1), 0, 60_000)]);
+    let first = profile.frame_at_or_after(UtcMillis(START));
+    let lookup = |media| world.store.get(media);
+    let mut recent: Vec<Arc<UnitPlan>> = Vec::new();
+    while recent.len() < 20 {
+        let at = recent.last().map_or(first, |unit| unit.end);
+        let composer = Composer::new(profile, &timeline, &lookup, &recent);
+        recent.push(Arc::new(composer.next_or_slate(at).unwrap()));
+    }
+    let shown = |unit: &Arc<UnitPlan>| (unit.clip.key.media, unit.first - first >= 15 * 25);
+    assert!(
+        recent
+            .iter()
+            .map(shown)
+            .all(|(slate, late)| { slate == if late { SLATE_TECHNICAL } else { SLATE_STANDBY } })
+    );
+    assert!(recent.iter().all(|unit| unit.shows == Shows::Standby(MediaId(1))));
+
+    struct Trouble<'a>(&'a World);
+    impl Supply for Trouble<'_> {
+        fn index(&self, media: MediaId) -> Option<Arc<RenditionIndex>> {
+            self.0.store.get(media)
+        }
+        fn in_trouble(&self, media: MediaId) -> bool {
+            media == MediaId(1)
+        }
+        fn slate(&self, kind: SlateKind) -> Option<Slate> {
+            Some(Slate { index: self.0.store.get(id_of(kind))?, interim: true })
+        }
+    }
+    let trouble = Trouble(&world);
+    let composer = Composer::new(profile, &timeline, &trouble, &[]);
+    let unit = composer.next_or_slate(first).unwrap();
+    assert_eq!(unit.clip.key.media, SLATE_TECHNICAL, "at once");
+    let none = Timeline::default();
+    let composer = Composer::new(profile, &none, &trouble, &[]);
+    assert_eq!(composer.next_or_slate(first), None, "no slate of this kind and nothing instead");
+    world.store.put(SLATE_OFFLINE, profile, &faulty);
+    let unit = composer.next_or_slate(first).unwrap();
+    assert_eq!((unit.shows, unit.clip.key.media), (Shows::Interim, SLATE_OFFLINE));
 }
 
 proptest! {
@@ -194,7 +245,13 @@ fn scene() -> impl Strategy<Value = Scene> {
         |(profile, audio_codec, layouts, slots)| {
             let media: Vec<(i64, Layout)> = (1..).zip(layouts).collect();
             let profile = Profile { audio_codec, ..Profile::named(profile).unwrap() };
-            Scene { world: World::of(profile, &media), timeline: timeline(START, &slots) }
+            let world = World::of(profile, &media);
+            // A clip in the place of a slate has sound.
+            let second = world.profile.rate.frame_at_or_after(90_000);
+            let second = u32::try_from(second).unwrap();
+            let clip = Layout { b_pictures: 0, ..Layout::even(3, second) };
+            world.store.put(SLATE_NO_PROGRAMMING, &world.profile, &clip);
+            Scene { world, timeline: timeline(START, &slots) }
         },
     )
 }

@@ -16,8 +16,23 @@ use crate::stream::store::StoreError;
 const OPENING_MS: i64 = 6_000;
 
 impl Conformer {
-    /// Fills the holes of a rendition, one run after the other.
+    /// Makes a rendition, and leaves word in the store when that fails.
     pub(super) async fn work(&self, task: &Task) -> ConformEnd {
+        // Held to the end, so that no other server makes the same; what it has made is known then.
+        let (shared, key) = (Arc::clone(&self.means.store), task.key.clone());
+        let _claim = match tokio::task::spawn_blocking(move || shared.claim(&key)).await {
+            Ok(Ok(claim)) => claim,
+            Ok(Err(StoreError::MadeElsewhere)) | Err(_) => return ConformEnd::Cancelled,
+            Ok(Err(error)) => return ConformEnd::NotStored { reason: error.to_string() },
+        };
+        self.note_failure(task, false);
+        let end = self.fill(task).await;
+        self.note_failure(task, super::is_failure(&end));
+        end
+    }
+
+    /// Fills the holes of a rendition, one run after the other.
+    async fn fill(&self, task: &Task) -> ConformEnd {
         let Means { store, .. } = &self.means;
         match tokio::fs::metadata(&task.media.path).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -28,13 +43,6 @@ impl Conformer {
             // Anything else ffmpeg will say better.
             Ok(_) | Err(_) => {}
         }
-        // Held to the end, so that no other server makes the same; what it has made is known then.
-        let (shared, key) = (Arc::clone(store), task.key.clone());
-        let _claim = match tokio::task::spawn_blocking(move || shared.claim(&key)).await {
-            Ok(Ok(claim)) => claim,
-            Ok(Err(StoreError::MadeElsewhere)) | Err(_) => return ConformEnd::Cancelled,
-            Ok(Err(error)) => return ConformEnd::NotStored { reason: error.to_string() },
-        };
         if task.media.is_live() {
             return self.relay(task).await;
         }
@@ -243,13 +251,19 @@ fn opening(profile: &Profile, hole: Hole, end: Option<i64>) -> Option<i64> {
     end.is_none_or(|end| end - hole.start > 3 * first).then_some(hole.start + first)
 }
 
-/// What is done to the task's media; slates are pictures, everything else goes by its probe.
+/// What is done to the task's media; a slate without a probe is a picture, everything else goes by
+/// its probe.
 fn treatment(task: &Task, barred: Barred<'_>) -> Result<Treatment, String> {
-    if task.effort == Effort::Slate {
+    if task.effort == Effort::Slate && task.media.probe.is_none() {
         return Ok(Treatment { video: VideoTreatment::Still, audio: AudioTreatment::Silence });
     }
     let Some(probe) = &task.media.probe else {
         return Err("it was never probed".to_owned());
+    };
+    let looped = Some("it is looped");
+    let barred = match task.effort {
+        Effort::Slate => Barred { video: looped, audio: looped },
+        Effort::Opening | Effort::Live | Effort::Background => barred,
     };
     ffmpeg::decide(probe, &task.profile, barred).map_err(|error| error.to_string())
 }

@@ -77,6 +77,7 @@ pub(super) struct Task {
     pub(super) profile: Profile,
     pub(super) from_frame: i64,
     pub(super) effort: Effort,
+    pub(super) priority: Priority,
     pub(super) threads: usize,
     pub(super) progress: Arc<Progress>,
     pub(super) cancel: CancellationToken,
@@ -194,15 +195,11 @@ pub(super) async fn run(
     if treatment.video == VideoTreatment::Still && args.until_frame.is_none() {
         args.until_frame = super::hole::stated_end(&task.media, &task.profile);
     }
-    let priority = match task.effort {
-        Effort::Opening | Effort::Live | Effort::Slate => Priority::Live,
-        Effort::Background => Priority::Background,
-    };
     let plain = args.arguments();
     let moved = hardware.as_ref().and_then(|hardware| hardware.accelerate(&plain));
     let hardware = hardware.filter(|_| moved.is_some());
     let book = Book::open(means, task, treatment, hardware.as_ref());
-    let spawn = means.pool.spawn(means.ffmpeg.clone(), moved.unwrap_or(plain), priority);
+    let spawn = means.pool.spawn(means.ffmpeg.clone(), moved.unwrap_or(plain), task.priority);
     let spawned = tokio::select! {
         () = task.cancel.cancelled() => return RunEnd::Over(ConformEnd::Cancelled),
         spawned = spawn => spawned,

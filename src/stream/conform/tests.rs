@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{
-    Accelerator, AudioStream, Channel, FrameRate, Probe, Slot, SlotKind, Timeline, UtcMillis,
-    VideoStream,
+    Accelerator, AudioStream, Channel, FrameRate, Probe, SlateKind, Slot, SlotKind, Timeline,
+    UtcMillis, VideoStream,
 };
 use crate::foundation::clock::Clock;
 use crate::foundation::clock::SystemClock;
 use crate::stream::pool::Limits;
-use crate::stream::rendition::{RenditionIndex, Renditions, SLATE_NO_PROGRAMMING, SLATE_STANDBY};
-use crate::stream::slate::Cards;
+use crate::stream::rendition::{RenditionIndex, Renditions, SLATE_STANDBY};
+use crate::stream::slate::{self, Cards};
 use crate::stream::{OnAir, ahead};
 
 /// Width of the pattern and the pictures of all clips.
@@ -588,17 +588,17 @@ async fn slates_are_made_once_and_can_be_looped_at_every_group() {
     let p = Profile::named("720p25").unwrap();
     for round in 0..2 {
         cards.conform(&rig.conformer, &rig.store, &p).await.unwrap();
-        for which in [SLATE_STANDBY, SLATE_NO_PROGRAMMING] {
-            let index = rig.store.slate(which, &p).unwrap();
+        for kind in SlateKind::ALL {
+            let index = rig.store.slate(slate::id_of(kind), &p).unwrap();
             let frames: Vec<(i64, u32)> =
                 index.gops.iter().map(|gop| (gop.first_frame, gop.frames)).collect();
-            assert_eq!(frames, [(0, 25), (25, 25), (50, 25), (75, 25)], "round {round}");
+            assert_eq!(frames, [(0, 25)], "round {round}");
             assert!(index.gops.iter().all(|gop| gop.audio_frames == 0));
-            let gop = rig.store.read(&index.key, &index.gops[1]).unwrap();
-            assert!(gop.video.iter().zip(25..).all(|(unit, frame)| unit.frame == frame));
+            let gop = rig.store.read(&index.key, &index.gops[0]).unwrap();
+            assert!(gop.video.iter().zip(0..).all(|(unit, frame)| unit.frame == frame));
         }
     }
-    assert_eq!(rig.conformer.state().last_job, 2, "the second round found them");
+    assert_eq!(rig.conformer.state().last_job, 4, "the second round found them");
 }
 
 #[tokio::test]
@@ -634,6 +634,7 @@ async fn work_ahead_makes_what_is_on_air_next() {
         profile: p.clone(),
         timeline: Timeline::new(slots).unwrap(),
         media: Arc::new([9, 10].map(|id| (MediaId(id), film(id))).into()),
+        slates: crate::stream::OwnSlates::default(),
     });
     let means = ahead::Means {
         conformer: Arc::clone(&rig.conformer),

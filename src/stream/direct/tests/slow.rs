@@ -129,6 +129,7 @@ impl Station {
             profile: profile(),
             timeline: Timeline::new(vec![slot]).unwrap(),
             media: Arc::new(HashMap::from([(media.id, Arc::clone(media))])),
+            slates: crate::stream::OwnSlates::default(),
         });
         channel_id
     }
