@@ -272,3 +272,18 @@ fn treatment(task: &Task, barred: Barred<'_>) -> Result<Treatment, String> {
 pub(super) fn is_truncated(got: i64, wanted: i64) -> bool {
     wanted - got > 2_000.max(wanted / 100)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_viewer_waits_for_is_made_first_unless_there_is_little_of_it() {
+        let profile = Profile::named("720p25").unwrap();
+        let check = |start, until, end| opening(&profile, Hole { start, until }, end);
+        assert_eq!(check(1_000, None, None), Some(1_150));
+        assert_eq!(check(1_000, None, Some(1_451)), Some(1_150));
+        assert_eq!(check(1_000, None, Some(1_450)), None);
+        assert_eq!(check(1_000, Some(1_200), Some(9_000)), None);
+    }
+}

@@ -12,12 +12,16 @@ use crate::stream::fake::timeline;
 /// In 2025, four seconds before the 33-bit clock wraps.
 const START: i64 = 18_546 * (1 << 33) / 90 - 4_000;
 
-/// Two items that no profile here can copy as they are.
-fn items() -> [Media; 2] {
-    let path = clip("plain-25.mkv", "25", "-c:v libx264 -preset veryfast -g 50 -bf 2 -c:a aac");
+/// Two items that no profile here can copy as they are, in files of `whose` own: tests run at once.
+fn items(whose: &str) -> [Media; 2] {
+    let path = clip(
+        &format!("{whose}-25.mkv"),
+        "25",
+        "-c:v libx264 -preset veryfast -g 50 -bf 2 -c:a aac",
+    );
     let mut one = encoded(media(&path), |video| video.square_pixels = false);
     one.probe.as_mut().unwrap().audio[0].sample_rate = 44_100;
-    let path = clip("other-50.mkv", "50", "-c:v mpeg4 -q:v 4 -c:a ac3 -ac 6 -b:a 448k");
+    let path = clip(&format!("{whose}-50.mkv"), "50", "-c:v mpeg4 -q:v 4 -c:a ac3 -ac 6 -b:a 448k");
     let mut other = encoded(media(&path), |video| video.codec = "mpeg4".to_owned());
     let sound = &mut other.probe.as_mut().unwrap().audio[0];
     (sound.codec, sound.channels, sound.sample_rate) = ("ac3".to_owned(), 6, 32_000);
@@ -26,35 +30,34 @@ fn items() -> [Media; 2] {
 
 #[tokio::test]
 async fn ac3_and_surround_are_spliced_and_played() {
-    let rig = Rig::start();
+    let (rig, items) = (Rig::start(), items("sound"));
     for (audio_codec, audio_layout, audio_kbps, seen) in [
         (AudioCodec::Ac3, AudioLayout::Surround, 448, "ac3,6"),
         (AudioCodec::Ac3, AudioLayout::Stereo, 200, "ac3,2"),
         (AudioCodec::Aac, AudioLayout::Surround, 384, "aac,6"),
     ] {
         let profile = Profile { audio_codec, audio_layout, audio_kbps, ..profile(25, 1) };
-        rig.check_stream(&profile, &format!("h264,{seen}")).await;
+        rig.check_stream(&items, &profile, &format!("h264,{seen}")).await;
     }
 }
 
 #[tokio::test]
 async fn hevc_is_spliced_and_played() {
-    let rig = Rig::start();
+    let (rig, items) = (Rig::start(), items("hevc"));
     let hevc = Profile {
         video_codec: VideoCodec::Hevc,
         preset: crate::domain::Preset::Ultrafast,
         ..profile(25, 1)
     };
-    rig.check_stream(&hevc, "hevc,aac,2").await;
+    rig.check_stream(&items, &hevc, "hevc,aac,2").await;
     let theatre =
         Profile { audio_codec: AudioCodec::Ac3, audio_layout: AudioLayout::Surround, ..hevc };
-    rig.check_stream(&theatre, "hevc,ac3,6").await;
+    rig.check_stream(&items, &theatre, "hevc,ac3,6").await;
 }
 
 impl Rig {
     /// Conforms the items and the slates, splices them, and looks at the stream.
-    async fn check_stream(&self, profile: &Profile, seen: &str) {
-        let items = items();
+    async fn check_stream(&self, items: &[Media; 2], profile: &Profile, seen: &str) {
         let cards = Cards::install(&self._folder.path().join("cards")).unwrap();
         cards.conform(&self.conformer, &self.store, profile).await.unwrap();
         for (item, ratio) in items.iter().zip([1.0, 2.0]) {

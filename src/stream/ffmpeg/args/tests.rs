@@ -148,6 +148,8 @@ fn what_was_set_comes_last_and_where_a_device_encodes_not_at_all() {
         ahead.contains("-loglevel verbose ") && ahead.contains("-threads:v 3 -crf 18 -tune grain ")
     );
     assert!(!set(Effort::Slate).contains("grain"));
+    assert!(set(Effort::Opening).contains("-preset ultrafast "));
+    assert!(set(Effort::Live).contains("-preset superfast "));
 }
 
 #[test]
