@@ -2,10 +2,8 @@
 //!
 //! A logo is an address of the operator's. It is fetched once, by ffmpeg, which knows every kind of
 //! picture, and kept as a small PNG named after its address; another address is another logo. One
-//! that cannot be had is left alone until the next start: the slate has the name, then.
-//!
-//! Deliberately absent: logos that are paths on this server. There is no place for pictures below
-//! it that a path could name.
+//! that cannot be had is left alone until the next start: the slate has the name, then. Logos that
+//! are paths are not fetched: there is no place for pictures on this server.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -49,10 +47,6 @@ impl Logos {
         self.lock().get(address).cloned().flatten()
     }
 
-    fn is_known(&self, address: &str) -> bool {
-        self.lock().contains_key(address)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +70,8 @@ impl Control {
             let logos = self.logos();
             let channels = board.channels.values().map(|planned| &planned.channel);
             let addresses = channels.filter_map(|channel| channel.logo.clone());
-            let mut new: Vec<String> = addresses.filter(|a| !logos.is_known(a)).collect();
+            let mut new: Vec<String> =
+                addresses.filter(|a| !logos.lock().contains_key(a)).collect();
             new.sort();
             new.dedup();
             let mut came = false;

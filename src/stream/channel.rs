@@ -20,7 +20,8 @@ use super::lifecycle::{self, Situation, Step, Upcoming};
 use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey, Renditions};
 use super::ring::Ring;
 use super::sessions::{Journal, Sessions};
-use super::{ChannelState, OnAir, slate};
+use super::slate::{self, OwnSlate};
+use super::{ChannelState, OnAir};
 use crate::domain::{
     ChannelBeat, ChannelId, Fact, JobBeat, MediaId, Profile, SessionEnd, SlateKind, UtcMillis,
 };
@@ -268,6 +269,8 @@ impl Supply for Stock<'_> {
         if let Some(index) = made.filter(|index| index.is_complete()) {
             return Some(Slate { index, interim: false });
         }
+        // A test card is on its way, and neither off the air nor a gap.
+        let kind = if own.is_some_and(OwnSlate::is_test_card) { SlateKind::Starting } else { kind };
         let for_all = |kind| renditions.slate(slate::id_of(kind), &on_air.profile);
         let index = for_all(kind).or_else(|| for_all(kind.instead()))?;
         Some(Slate { index, interim: own.is_some() })

@@ -13,6 +13,7 @@
 
 mod canvas;
 mod card;
+mod geometry;
 mod keep;
 mod lettering;
 mod own;

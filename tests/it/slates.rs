@@ -83,7 +83,7 @@ fn media_that_is_gone_is_a_technical_difficulty_and_only_the_operator_is_told_wh
             let looking = async {
                 for _ in 0..10 {
                     let view = app.operator().json(&path).await;
-                    if view["slate"]["media_id"].is_i64() && slate["cause"] != "media_missing" {
+                    if view["slate"]["kind"] == "technical_difficulties" {
                         slate = view["slate"].clone();
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;

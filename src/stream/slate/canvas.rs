@@ -6,6 +6,8 @@
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use image::ImageEncoder;
 
+use super::geometry::{Area, box_distance};
+
 /// Red, green and blue.
 pub(super) type Colour = [u8; 3];
 
@@ -16,15 +18,6 @@ pub(super) struct Canvas {
     pub(super) height: u32,
     /// Three bytes a pixel, row by row.
     pub(super) pixels: Vec<u8>,
-}
-
-/// A rectangle, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Area {
-    pub(super) x: f32,
-    pub(super) y: f32,
-    pub(super) width: f32,
-    pub(super) height: f32,
 }
 
 /// Where a text begins on its line.
@@ -154,30 +147,6 @@ pub(super) fn width_of(font: &FontRef<'_>, size: f32, text: &str) -> f32 {
         width += scaled.h_advance(id);
     }
     width
-}
-
-/// Distance to a rectangle with round corners.
-pub(super) fn box_distance(area: Area, radius: f32, x: f32, y: f32) -> f32 {
-    let (half_width, half_height) = (area.width / 2.0, area.height / 2.0);
-    let dx = (x - area.x - half_width).abs() - half_width + radius;
-    let dy = (y - area.y - half_height).abs() - half_height + radius;
-    let outside = (dx.max(0.0) * dx.max(0.0) + dy.max(0.0) * dy.max(0.0)).sqrt();
-    outside + dx.max(dy).min(0.0) - radius
-}
-
-/// Distance to a line with round ends that is `width` wide.
-pub(super) fn line_distance(from: (f32, f32), to: (f32, f32), width: f32, x: f32, y: f32) -> f32 {
-    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-    let (px, py) = (x - from.0, y - from.1);
-    let along = ((px * dx + py * dy) / (dx * dx + dy * dy).max(0.001)).clamp(0.0, 1.0);
-    let (rx, ry) = (px - dx * along, py - dy * along);
-    (rx * rx + ry * ry).sqrt() - width / 2.0
-}
-
-/// Distance to a point.
-pub(super) fn point_distance(center: (f32, f32), x: f32, y: f32) -> f32 {
-    let (dx, dy) = (x - center.0, y - center.1);
-    (dx * dx + dy * dy).sqrt()
 }
 
 /// Bytes of `rows` rows of `width` pixels.

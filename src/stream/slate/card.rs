@@ -4,7 +4,8 @@
 //! matters lies within nine tenths of the picture; the smallest letters are a twenty-fifth of its
 //! height, which can be read across a room.
 
-use super::canvas::{Align, Area, Canvas, Colour, box_distance, line_distance, point_distance};
+use super::canvas::{Align, Canvas, Colour, width_of};
+use super::geometry::{Area, box_distance, line_distance, point_distance};
 use super::lettering::{PLAIN, STRONG, fitted, writable};
 use crate::domain::SlateKind;
 
@@ -112,7 +113,7 @@ fn name_plate(canvas: &mut Canvas, face: &Face<'_>, line: f32, hue: Colour) {
     // The letters stand in the middle of the plate.
     let baseline = top + plate / 2.0 + size * 0.31;
     let digits = writable(font, face.number);
-    let inner = super::canvas::width_of(font, size, &digits);
+    let inner = width_of(font, size, &digits);
     let area = Area { x: at, y: top, width: inner + 44.0 * line, height: plate };
     canvas.rounded(area, 20.0 * line, hue);
     canvas.text(font, size, Align::Left(at + 22.0 * line), baseline, INK, &digits);

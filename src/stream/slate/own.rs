@@ -143,7 +143,7 @@ impl OwnSlate {
         &self.media
     }
 
-    pub(super) fn is_test_card(&self) -> bool {
+    pub(in crate::stream) fn is_test_card(&self) -> bool {
         self.look == Look::TestCard
     }
 
