@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod domain;
+pub mod fmp4;
 pub mod formats;
 pub mod foundation;
 pub mod http;

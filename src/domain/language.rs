@@ -15,6 +15,45 @@ use super::InvalidField;
 #[serde(try_from = "String", into = "String")]
 pub struct Language(String);
 
+/// What players show in a menu.
+const NAMES: &[(&str, &str)] = &[
+    ("ar", "Arabic"),
+    ("bg", "Bulgarian"),
+    ("cs", "Czech"),
+    ("da", "Danish"),
+    ("de", "German"),
+    ("el", "Greek"),
+    ("en", "English"),
+    ("es", "Spanish"),
+    ("et", "Estonian"),
+    ("fi", "Finnish"),
+    ("fr", "French"),
+    ("he", "Hebrew"),
+    ("hi", "Hindi"),
+    ("hr", "Croatian"),
+    ("hu", "Hungarian"),
+    ("it", "Italian"),
+    ("ja", "Japanese"),
+    ("ko", "Korean"),
+    ("lt", "Lithuanian"),
+    ("lv", "Latvian"),
+    ("nl", "Dutch"),
+    ("no", "Norwegian"),
+    ("pl", "Polish"),
+    ("pt", "Portuguese"),
+    ("ro", "Romanian"),
+    ("ru", "Russian"),
+    ("sk", "Slovak"),
+    ("sl", "Slovenian"),
+    ("sr", "Serbian"),
+    ("sv", "Swedish"),
+    ("th", "Thai"),
+    ("tr", "Turkish"),
+    ("uk", "Ukrainian"),
+    ("vi", "Vietnamese"),
+    ("zh", "Chinese"),
+];
+
 /// ISO 639-1, ISO 639-2/T, and ISO 639-2/B where that differs.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("af", "afr", ""),
@@ -99,6 +138,18 @@ impl Language {
         }
     }
 
+    /// As a BCP 47 tag: the two letters of ISO 639-1 where there are any.
+    pub fn tag(&self) -> &str {
+        let known = KNOWN.iter().find(|(_, code, _)| *code == self.0);
+        known.map_or(&self.0, |(short, ..)| short)
+    }
+
+    /// Its name in English for menus, or its code.
+    pub fn name(&self) -> String {
+        let named = NAMES.iter().find(|(tag, _)| *tag == self.tag());
+        named.map_or_else(|| self.0.to_uppercase(), |(_, name)| (*name).to_owned())
+    }
+
     /// The ISO 639-2/T code.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -155,6 +206,14 @@ mod tests {
             assert!(german.is(Some(tag)), "{tag}");
         }
         assert!(!german.is(Some("dut")) && !german.is(None) && !german.is(Some("und")));
+    }
+
+    #[test]
+    fn a_language_has_a_tag_and_a_name() {
+        let of = |code: &str| code.parse::<Language>().map(|l| (l.tag().to_owned(), l.name()));
+        assert_eq!(of("ger").unwrap(), ("de".to_owned(), "German".to_owned()));
+        assert_eq!(of("haw").unwrap(), ("haw".to_owned(), "HAW".to_owned()));
+        assert!(NAMES.iter().all(|(tag, _)| KNOWN.iter().any(|known| known.0 == *tag)));
     }
 
     #[test]

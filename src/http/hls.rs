@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::domain::{Channel, ChannelNumber};
 use crate::stream::fnv::Fnv;
+use crate::stream::texts::{Language, TextError, TextName};
 use crate::stream::{Form, PlaylistError, SegmentError, SegmentName, Wish};
 
 use super::auth::Caller;
@@ -32,6 +33,7 @@ use super::state::{State, Watcher};
 
 /// The media type of a playlist.
 pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const VTT: &str = "text/vtt; charset=utf-8";
 
 /// How long a cache may keep an answer.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -42,7 +44,7 @@ const A_SECOND: &str = "public, max-age=1";
 const NEVER: &str = "no-store";
 
 /// A file of a channel's HLS folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum File {
     /// `live.m3u8` and `low.m3u8`: the playlist of what is on air.
     Live(Form),
@@ -52,6 +54,10 @@ enum File {
     Segment(SegmentName),
     /// `{n}.ts`: whatever the segment shows now.
     Numbered(i64),
+    /// `texts-{language}.m3u8`: the playlist of subtitle texts.
+    Texts(Language),
+    /// `{n}-{language}-{print}.vtt`: a segment of them.
+    Text(TextName),
 }
 
 impl File {
@@ -63,15 +69,22 @@ impl File {
             "master-low.m3u8" => return Some(Self::Master(Form::LowLatency)),
             _ => {}
         }
+        if let Some(language) = name.strip_prefix("texts-").and_then(|n| n.strip_suffix(".m3u8")) {
+            return language.parse().ok().map(Self::Texts); // reason: it is no file then
+        }
+        if let Some(stem) = name.strip_suffix(".vtt") {
+            return stem.parse().ok().map(Self::Text); // reason: it is no file then
+        }
         let stem = name.strip_suffix(".ts")?;
         // reason: what is neither of the two is no file.
         let segment = || stem.parse().ok().map(Self::Segment);
         segment().or_else(|| stem.parse().ok().map(Self::Numbered))
     }
 
-    fn kind(self) -> &'static str {
+    fn kind(&self) -> &'static str {
         match self {
-            Self::Live(_) | Self::Master(_) => PLAYLIST,
+            Self::Live(_) | Self::Master(_) | Self::Texts(_) => PLAYLIST,
+            Self::Text(_) => VTT,
             Self::Segment(_) | Self::Numbered(_) => TS,
         }
     }
@@ -108,7 +121,7 @@ pub(super) async fn playlist(
 /// A file of a channel's HLS: a playlist, or a segment whose name says what its bytes are.
 #[utoipa::path(get, path = "", tag = "streams",
     params(("number" = String, Path, description = "Channel number"),
-           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `{n}-{print}.ts` and `{n}.{part}-{print}.ts` as a playlist names them, or `{n}.ts`"),
+           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `texts-{language}.m3u8` (subtitles), `{n}-{print}.ts`, `{n}.{part}-{print}.ts` and `{n}-{language}-{print}.vtt` as a playlist names them, or `{n}.ts`"),
            ("_HLS_msn" = Option<i64>, Query, description = "Of a playlist: wait until it holds this segment"),
            ("_HLS_part" = Option<u32>, Query, description = "… or this part of it"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
@@ -143,9 +156,18 @@ pub(super) async fn file(
                 Ok(listing(&place.fill(&master), &asked))
             }
             File::Segment(name) => segment(&state, &channel, name, &place, &asked).await,
+            File::Texts(language) => {
+                let (tuning, wish) = (state.control.tuning(), wish(query.as_deref())?);
+                let who = watcher.via("hls");
+                let playlist = tuning.texts_playlist(channel.id, who, &language, wish).await;
+                let playlist = playlist.map_err(|error| no_playlist(&channel, error))?;
+                Ok(listing(&place.fill(&playlist), &asked))
+            }
+            File::Text(name) => text_segment(&state, &channel, &name, &place, &asked),
             File::Numbered(n) => {
                 let name = state.control.tuning().segment_name(channel.id, n);
-                Ok(moved(name.map_err(|error| no_segment(&channel, n, error))?, &place))
+                let name = name.map_err(|error| no_segment(&channel, n, error))?;
+                Ok(moved(&format!("{name}.ts"), &place))
             }
         }
     };
@@ -166,7 +188,8 @@ pub(super) async fn file_head(
 ) -> Response {
     let answer = numbered(&state, &number).and_then(|_| {
         let file = found(&file)?;
-        let caching = if let File::Segment(_) = file { FOR_EVER } else { NEVER };
+        let lasts = matches!(file, File::Segment(_) | File::Text(_));
+        let caching = if lasts { FOR_EVER } else { NEVER };
         let mut headers = headers(file.kind(), caching);
         if let File::Segment(name) = file {
             put(&mut headers, ETAG, &segment_tag(name));
@@ -238,6 +261,7 @@ fn no_playlist(channel: &Channel, error: PlaylistError) -> ApiError {
     match error {
         PlaylistError::Join(error) => cannot_join(channel, error),
         PlaylistError::NotYet => ApiError::unavailable(&what, "its first segment is not made yet"),
+        PlaylistError::NoTexts => ApiError::not_found(&format!("{what} in that language")),
         PlaylistError::Late => ApiError::unavailable(&what, "what was waited for is not made yet"),
         PlaylistError::TooFar { newest } => {
             let msg = format!("only segments up to {newest} may be waited for");
@@ -303,13 +327,34 @@ async fn segment(
     }
     let segment = match state.control.tuning().segment(channel.id, name).await {
         Ok(segment) => segment,
-        Err(SegmentError::Renamed(name)) => return Ok(moved(name, place)),
+        Err(SegmentError::Renamed(name)) => return Ok(moved(&format!("{name}.ts"), place)),
         Err(error) => return Err(no_segment(channel, name.n, error)),
     };
     if segment.stands_in {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(A_WHILE));
     }
     Ok(part(headers, segment.bytes, asked, &tag))
+}
+
+fn text_segment(
+    state: &State,
+    channel: &Channel,
+    name: &TextName,
+    place: &Place,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let tag = format!("\"{:016x}\"", name.print);
+    let mut headers = headers(VTT, FOR_EVER);
+    put(&mut headers, ETAG, &tag);
+    if is_known(asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    match state.control.tuning().texts_segment(channel.id, name) {
+        Ok(body) => Ok(part(headers, Bytes::from(body), asked, &tag)),
+        Err(TextError::Renamed(name)) => Ok(moved(&format!("{name}.vtt"), place)),
+        Err(TextError::Segment(error)) => Err(no_segment(channel, name.n, error)),
+        Err(TextError::NoTexts) => Err(no_playlist(channel, PlaylistError::NoTexts)),
+    }
 }
 
 /// Answers with `bytes`, or with the range of them that is asked for.
@@ -344,10 +389,10 @@ fn found(file: &str) -> Result<File, ApiError> {
 }
 
 /// Leads to the present name of a segment.
-fn moved(name: SegmentName, place: &Place) -> Response {
+fn moved(name: &str, place: &Place) -> Response {
     let mut headers = headers(TS, NEVER);
     headers.remove(CONTENT_TYPE);
-    put(&mut headers, LOCATION, &format!("{name}.ts{}", place.query));
+    put(&mut headers, LOCATION, &format!("{name}{}", place.query));
     (StatusCode::FOUND, headers).into_response()
 }
 
@@ -433,6 +478,11 @@ mod tests {
         assert_eq!(File::named("7.2-00000000000000ab.ts"), Some(File::Segment(part)));
         assert_eq!(File::named("7-00000000000000ab.ts"), Some(File::Segment(name)));
         assert_eq!(File::named("7.ts"), Some(File::Numbered(7)));
+        let deu: Language = "deu".parse().unwrap();
+        assert_eq!(File::named("texts-deu.m3u8"), Some(File::Texts(deu.clone())));
+        let text = File::named("7-deu-00000000000000ab.vtt");
+        assert_eq!(text, Some(File::Text(TextName { n: 7, language: deu, print: 0xab })));
+        assert_eq!(File::named("texts-ger.m3u8"), None);
         for none in ["7", "7-ab.ts", "x.ts", ".ts", "live.m3u", "7-00000000000000ab"] {
             assert_eq!(File::named(none), None, "{none}");
         }

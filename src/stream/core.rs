@@ -17,6 +17,7 @@ use super::pace::Throttle;
 use super::rendition::{Conforming, Renditions};
 use super::segments::SegmentCache;
 use super::sessions::{JoinError, Journal, Session, ViewerInfo};
+use super::texts;
 use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ahead};
 use crate::domain::{ChannelId, Fact, SessionEnd, ViewerId};
 use crate::foundation::clock::SharedClock;
@@ -29,6 +30,7 @@ pub(super) struct Parts {
     pub(super) conforming: Arc<dyn Conforming>,
     pub(super) processes: Arc<dyn Processes>,
     pub(super) making: Option<Making>,
+    pub(super) texts: Arc<texts::Shelf>,
 }
 
 /// Who makes renditions, beyond what running channels ask for; tests do without.
@@ -51,6 +53,7 @@ pub(super) struct Core {
     pub(super) conforming: Arc<dyn Conforming>,
     pub(super) processes: Arc<dyn Processes>,
     pub(super) making: Option<Making>,
+    pub(super) texts: Arc<texts::Shelf>,
     pub(super) channels: Mutex<HashMap<ChannelId, Entry>>,
     /// What HLS lists of every channel, also of those that do not run.
     pub(super) decisions: Decisions,
@@ -82,7 +85,7 @@ impl Core {
         facts: mpsc::Sender<Fact>,
         parts: Parts,
     ) -> (Tuning, Steering) {
-        let Parts { renditions, conforming, processes, making } = parts;
+        let Parts { renditions, conforming, processes, making, texts } = parts;
         let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
         let throttle = Arc::new(ArcSwap::from_pointee(settings.throttle));
         let decisions = Decisions::open(&settings.shown_dir, Arc::clone(&clock), stop);
@@ -99,6 +102,7 @@ impl Core {
             conforming,
             processes,
             making,
+            texts,
             channels: Mutex::default(),
             counts: Arc::default(),
             next_viewer: AtomicI64::new(1),

@@ -6,6 +6,8 @@
 //! down *before* it is listed, the server. A row only grows at its end (by what the task decides)
 //! and, once, at its beginning (by the past of a channel that has just begun).
 //!
+//! Segments of subtitle texts are kept with them, as they were listed.
+//!
 //! A row holds what was shown in the last [`REMEMBER_MS`] and what is decided beyond now, at most
 //! [`MOST_UNITS`] units of a few hundred bytes: usually 50 KiB for a running channel. It is a note,
 //! not data: it is not synced, and a server that cannot write it goes on and says so.
@@ -15,14 +17,15 @@
 
 mod page;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use self::page::Page;
+pub(super) use self::page::Text;
+use self::page::{LineOf, Page};
 use super::compose::UnitPlan;
 use super::hls;
 use crate::domain::{ChannelId, FrameRate, Profile};
@@ -58,6 +61,9 @@ impl Decisions {
                 let mut inner = row.lock();
                 for unit in page.units {
                     inner.append(Arc::new(unit));
+                }
+                for text in page.texts {
+                    inner.say(Arc::new(text));
                 }
             }
             if row.is_outdated(this.clock.now_ms()) {
@@ -138,6 +144,10 @@ struct Inner {
     /// The one after the newest that was listed.
     next: Option<i64>,
     past: Past,
+    /// Segments of texts by number and language.
+    texts: BTreeMap<(i64, String), Arc<Text>>,
+    /// Those that wait to be written down.
+    asked: BTreeSet<(i64, String)>,
 }
 
 /// Whether what was shown before the channel began is known.
@@ -153,6 +163,12 @@ impl Row {
     /// All units, in order.
     pub(super) fn units(&self) -> Vec<Arc<UnitPlan>> {
         self.lock().units.iter().cloned().collect()
+    }
+
+    /// All that there is.
+    fn all(&self) -> (Vec<Arc<UnitPlan>>, Vec<Arc<Text>>) {
+        let inner = self.lock();
+        (inner.units.iter().cloned().collect(), inner.texts.values().cloned().collect())
     }
 
     /// The unit that shows `frame`.
@@ -209,6 +225,39 @@ impl Row {
         };
         let listed = hls::listed(profile, &units, floor, next);
         Some((units, listed))
+    }
+
+    /// The texts of the segments `listed` in `language`, made by `make` when they are listed for
+    /// the first time; `None` until those are written down.
+    pub(super) fn texts(
+        self: &Arc<Self>,
+        language: &str,
+        listed: Range<i64>,
+        make: impl Fn(i64) -> String,
+    ) -> Option<Vec<Arc<Text>>> {
+        let mut texts = Vec::new();
+        let mut missing = Vec::new();
+        let mut inner = self.lock();
+        for n in listed.clone() {
+            let key = (n, language.to_owned());
+            let known = inner.texts.get(&key).cloned();
+            match known {
+                Some(text) => texts.push(text),
+                None if inner.asked.insert(key) => missing.push(n),
+                None => {}
+            }
+        }
+        drop(inner);
+        for n in missing {
+            let text = Arc::new(Text { n, language: language.to_owned(), body: make(n) });
+            self.send(Note { row: Arc::clone(self), what: What::Text(text) });
+        }
+        (texts.len() == listed.count()).then_some(texts)
+    }
+
+    /// The texts of segment `n` as they were listed.
+    pub(super) fn text(&self, n: i64, language: &str) -> Option<Arc<Text>> {
+        self.lock().texts.get(&(n, language.to_owned())).cloned()
     }
 
     /// Remembers that a playlist listed these segments: none reaches back further.
@@ -276,8 +325,16 @@ impl Inner {
         }
     }
 
-    /// Drops units that ended before `frame`, and those beyond the bound.
-    fn trim(&mut self, frame: i64) {
+    /// Keeps texts, unless some were listed for the same.
+    fn say(&mut self, text: Arc<Text>) {
+        let key = (text.n, text.language.clone());
+        self.asked.remove(&key);
+        self.texts.entry(key).or_insert(text);
+    }
+
+    /// Drops units that ended before `frame`, those beyond the bound, and texts before `n`.
+    fn trim(&mut self, frame: i64, n: i64) {
+        self.texts.retain(|key, _| key.0 >= n);
         while self.units.len() > MOST_UNITS
             || self.units.front().is_some_and(|unit| unit.end < frame)
         {
@@ -299,6 +356,8 @@ enum What {
     Next(Arc<UnitPlan>),
     /// What was before the first.
     Past(Vec<Arc<UnitPlan>>),
+    /// A segment of texts.
+    Text(Arc<Text>),
 }
 
 impl Note {
@@ -306,15 +365,22 @@ impl Note {
     fn write(&self) {
         let Row { grid, rate, .. } = &*self.row;
         let mut page = self.row.lock_page();
-        match &self.what {
-            What::Next(unit) if page.has_room() => page.append(unit),
-            What::Next(unit) => {
-                let units = self.row.units();
-                page.rewrite(grid, *rate, units.iter().chain([unit]));
-            }
-            What::Past(past) => {
-                let units = self.row.units();
-                page.rewrite(grid, *rate, past.iter().chain(&units));
+        let line = match &self.what {
+            What::Next(unit) => Some(LineOf::Unit(unit)),
+            What::Text(text) => Some(LineOf::Text(text)),
+            What::Past(_) => None,
+        };
+        match line {
+            Some(line) if page.has_room() => page.append(&line),
+            line => {
+                let (units, texts) = self.row.all();
+                let past: &[Arc<UnitPlan>] = match &self.what {
+                    What::Past(past) => past,
+                    What::Next(_) | What::Text(_) => &[],
+                };
+                let units = past.iter().chain(&units).map(|unit| LineOf::Unit(unit));
+                let texts = texts.iter().map(|text| LineOf::Text(text));
+                page.rewrite(grid, *rate, units.chain(texts).chain(line));
             }
         }
     }
@@ -326,6 +392,7 @@ impl Note {
             let mut inner = row.lock();
             match what {
                 What::Next(unit) => inner.append(unit),
+                What::Text(text) => inner.say(text),
                 What::Past(past) => {
                     inner.past = Past::Known;
                     let end = past.last().map(|unit| unit.end);
@@ -335,7 +402,8 @@ impl Note {
                     }
                 }
             }
-            inner.trim(row.rate.frame_at_or_before((now_ms - REMEMBER_MS) * 90));
+            let over = (now_ms - REMEMBER_MS) * 90;
+            inner.trim(row.rate.frame_at_or_before(over), hls::segment_of(over));
         }
         row.tell();
     }

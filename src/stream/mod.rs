@@ -35,6 +35,7 @@ pub mod slate;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 mod viewer;
 
 use std::collections::HashMap;
@@ -274,12 +275,24 @@ pub fn start(
     };
     let nudge = ahead::Nudge::default();
     let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone(), encoders };
-    let parts =
-        Parts { renditions: shelf, conforming: conformer, processes: pool, making: Some(making) };
+    let texts = Arc::new(texts::Shelf::new(settings.cache_dir.join("texts")));
+    let (words, time) = (Arc::clone(&texts), Arc::clone(&clock));
+    let reading = texts::Means {
+        ffmpeg: settings.ffmpeg.clone(),
+        processes: Arc::<pool::Pool>::clone(&pool),
+    };
+    let parts = Parts {
+        renditions: shelf,
+        conforming: conformer,
+        processes: pool,
+        making: Some(making),
+        texts,
+    };
     let (tuning, steering) = Core::assemble(settings, clock, stop, facts, parts);
     let core = Arc::downgrade(&tuning.core);
     let plans = move || core.upgrade().map_or_else(ahead::Plans::default, |core| core.plans());
     slate::keep(slates, stop, plans.clone());
+    texts::start(words, reading, time, stop, plans.clone());
     ahead::start(means, stop, nudge, plans);
     Ok((tuning, steering))
 }
@@ -330,6 +343,33 @@ impl Tuning {
     /// not on air. Starts nothing.
     pub async fn master(&self, channel: ChannelId, form: Form) -> Option<String> {
         self.core.master(channel, form).await
+    }
+
+    /// Writes the playlist of a channel's subtitle texts in `language`; else as
+    /// [`Self::playlist`].
+    ///
+    /// # Errors
+    /// As there, and when the channel offers no texts in that language.
+    pub async fn texts_playlist(
+        &self,
+        channel: ChannelId,
+        who: ViewerInfo,
+        language: &texts::Language,
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
+        self.core.texts_playlist(channel, who, language, wish).await
+    }
+
+    /// A segment of texts. Memory only.
+    ///
+    /// # Errors
+    /// When the channel is not on air, the segment cannot be had, or it is another one by now.
+    pub fn texts_segment(
+        &self,
+        channel: ChannelId,
+        name: &texts::TextName,
+    ) -> Result<String, texts::TextError> {
+        self.core.texts_segment(channel, name)
     }
 
     /// Makes a segment: the same bytes as the endless stream has there.

@@ -11,8 +11,9 @@ use super::compose::{Reader, Shows, UnitPlan};
 use super::core::Core;
 use super::hls::{Form, Variant, master, part};
 use super::sessions::VIA_HLS;
-use super::{JoinError, ViewerInfo, hls};
-use crate::domain::ChannelId;
+use super::texts::{self, TextError, TextName};
+use super::{JoinError, OnAir, ViewerInfo, hls};
+use crate::domain::{ChannelId, MediaId};
 use crate::mpegts::coding::PictureCoding;
 
 /// A place in the future of a playlist that its reader waits for.
@@ -39,6 +40,9 @@ pub enum PlaylistError {
         /// What may be asked for.
         newest: i64,
     },
+    /// The channel offers no texts in that language.
+    #[error("there are no texts in that language")]
+    NoTexts,
     /// What is wished for did not come within three target durations.
     #[error("what was waited for is not made yet")]
     Late,
@@ -62,13 +66,7 @@ impl Core {
         form: Form,
         wish: Option<Wish>,
     ) -> Result<String, PlaylistError> {
-        let who = ViewerInfo { via: VIA_HLS, ..who };
-        let known = self.live(channel).filter(|live| live.sessions.seen_again(&who, live.now_ms()));
-        let live = match known {
-            Some(live) => live,
-            None => self.enter(channel, who)?.0,
-        };
-        live.look_back(&*self.renditions, LOOK_BACK_MS);
+        let live = self.read_by(channel, who)?;
         let text = self.once(&live, FIRST_WITHIN, || self.list(&live, form)).await;
         let text = text.ok_or(PlaylistError::NotYet)?;
         let Some(wish) = wish else { return Ok(text) };
@@ -80,6 +78,80 @@ impl Core {
         let Ok(_permit) = self.waiters.try_acquire() else { return Ok(text) };
         let grown = || holds(&live, form, wish).then(|| self.list(&live, form)).flatten();
         self.once(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+    }
+
+    /// The playlist of a channel's texts in `language`, likewise.
+    pub(super) async fn texts_playlist(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        who: ViewerInfo,
+        language: &texts::Language,
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
+        let live = self.read_by(channel, who)?;
+        if !texts::offered(&live.on_air.load(), &self.texts).contains(language) {
+            return Err(PlaylistError::NoTexts);
+        }
+        let list = || {
+            let (_, listed) = live.row.listable(&live.profile)?;
+            let noted = listed.clone();
+            let make = |n| self.text_of(&live.on_air.load(), language, n);
+            let texts = live.row.texts(&language.to_string(), listed, make)?;
+            live.row.note_listed(noted);
+            (!texts.is_empty()).then(|| texts::playlist(&texts))
+        };
+        let text = self.once(&live, FIRST_WITHIN, list).await.ok_or(PlaylistError::NotYet)?;
+        let Some(wish) = wish else { return Ok(text) };
+        let newest = whole(&live) + 1;
+        if wish.segment > newest {
+            return Err(PlaylistError::TooFar { newest });
+        }
+        let Ok(_permit) = self.waiters.try_acquire() else { return Ok(text) };
+        let grown = || holds(&live, Form::Plain, wish).then(list).flatten();
+        self.once(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+    }
+
+    /// The texts of segment `n` as timeline and store have them now.
+    fn text_of(&self, on_air: &OnAir, language: &texts::Language, n: i64) -> String {
+        let find = |media: MediaId| self.texts.of(on_air.media.get(&media)?, &on_air.profile);
+        let OnAir { profile, timeline, .. } = on_air;
+        texts::body(&texts::Lines { profile, timeline, texts: &find }, language, n)
+    }
+
+    /// A segment of texts: as it was listed, else as it is now.
+    pub(super) fn texts_segment(
+        &self,
+        channel: ChannelId,
+        name: &TextName,
+    ) -> Result<String, TextError> {
+        let (on_air, _) = self.window(channel, name.n)?;
+        let row = self.decisions.row(channel, &on_air.profile);
+        let listed = row.text(name.n, &name.language.to_string());
+        let body = match &listed {
+            Some(text) => text.body.clone(),
+            None if texts::offered(&on_air, &self.texts).contains(&name.language) => {
+                self.text_of(&on_air, &name.language, name.n)
+            }
+            None => return Err(TextError::NoTexts),
+        };
+        let now = TextName::of(name.n, &name.language, &body);
+        if now == *name { Ok(body) } else { Err(TextError::Renamed(now)) }
+    }
+
+    /// The channel, which counts `who` as a viewer of HLS from now on.
+    fn read_by(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        who: ViewerInfo,
+    ) -> Result<Arc<Live>, JoinError> {
+        let who = ViewerInfo { via: VIA_HLS, ..who };
+        let known = self.live(channel).filter(|live| live.sessions.seen_again(&who, live.now_ms()));
+        let live = match known {
+            Some(live) => live,
+            None => self.enter(channel, who)?.0,
+        };
+        live.look_back(&*self.renditions, LOOK_BACK_MS);
+        Ok(live)
     }
 
     /// Looks at every change of what `live` shows until `look` finds something; `None` after
@@ -113,7 +185,13 @@ impl Core {
     fn list(&self, live: &Live, form: Form) -> Option<String> {
         let (units, listed) = live.row.listable(&live.profile)?;
         let noted = listed.clone();
-        let text = hls::playlist(&live.profile, &units, listed, form, self.keeping.lead_ms);
+        let last = listed.end - 1;
+        let mut text = hls::playlist(&live.profile, &units, listed, form, self.keeping.lead_ms);
+        if form == Form::LowLatency {
+            for language in texts::offered(&live.on_air.load(), &self.texts) {
+                text.push_str(&texts::report(&language, last));
+            }
+        }
         if !text.contains("#EXTINF") {
             return None;
         }
@@ -137,7 +215,8 @@ impl Core {
         }
         let picture = self.codec_of(coding(&on_air.profile).picture, &units).await;
         let variant = Variant::of(&on_air.profile, &units, picture);
-        Some(master(&on_air.profile, &variant, form))
+        let texts = texts::offered(&on_air, &self.texts);
+        Some(master(&on_air.profile, &variant, form, &texts))
     }
 
     /// What codec a player needs for `units`: the highest that their first pictures name.

@@ -115,7 +115,7 @@ impl Core {
 
     /// What is on air and what was decided, if segment `n` can be had: from ten minutes ago up to
     /// the edge.
-    fn window(
+    pub(super) fn window(
         &self,
         channel: ChannelId,
         n: i64,

@@ -627,6 +627,7 @@ impl Rig {
             conforming: Arc::clone(&conforming) as Arc<dyn Conforming>,
             processes: Arc::new(Programs),
             making: None,
+            texts: Arc::new(texts::Shelf::new(settings.cache_dir.join("texts"))),
         };
         let (tuning, steering) =
             Core::assemble(settings.clone(), Arc::clone(&clock), &stop, sender, parts);

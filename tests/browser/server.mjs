@@ -7,12 +7,12 @@ import { join } from "node:path";
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
 const BIN = process.env.EXSTREAMTV_BIN ?? join(TARGET, "debug/exstreamtv");
 
-/** Starts the server; resolves with its address, its admin key and a way to end it. */
-export async function startServer() {
+/** Starts the server, with the demo or a folder of media; resolves with its address, its admin key and a way to end it. */
+export async function startServer({ library } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "exstreamtv-browser-"));
-  const made = process.env.EXSTREAMTV_DEMO ?? keptDemo();
+  const made = library ? null : process.env.EXSTREAMTV_DEMO ?? keptDemo();
   if (made) cpSync(made, join(folder, "demo"), { recursive: true, preserveTimestamps: true });
-  const child = spawn(BIN, ["serve", "--demo", "--port", "0", "--host", "127.0.0.1", "--data-dir", folder], {
+  const child = spawn(BIN, ["serve", ...(library ? ["--library", library] : ["--demo"]), "--port", "0", "--host", "127.0.0.1", "--data-dir", folder], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, EXSTREAMTV_HDHOMERUN__UDP_PORT: "0" },
   });
@@ -41,9 +41,10 @@ export async function startServer() {
   try {
     const host = await listening;
     const base = `http://${host}`;
-    await until("three channels on the air", 180_000, async () => {
+    const least = library ? 1 : 3;
+    await until("channels on the air", 180_000, async () => {
       const channels = await get(base, "/api/channels");
-      return channels.length >= 3 && channels.every((channel) => channel.now?.id);
+      return channels.length >= least && channels.every((channel) => channel.now?.id);
     });
     return { base, host, folder, stop, key: () => output.match(/admin key\W+([\w-]{16,})/i)?.[1], output: () => output };
   } catch (error) {

@@ -1,4 +1,5 @@
-//! A channel's row on disk: a line about its grid, then a line a unit, oldest first.
+//! A channel's row on disk: a line about its grid, then a line a unit, oldest first, and a line for
+//! each segment of texts.
 //!
 //! It is appended to and now and then written anew. What does not parse, such as a torn end, is
 //! left out; nothing is synced.
@@ -6,7 +7,6 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,34 @@ pub(super) struct Content {
     pub(super) grid: String,
     pub(super) rate: FrameRate,
     pub(super) units: Vec<UnitPlan>,
+    pub(super) texts: Vec<Text>,
+}
+
+/// A segment of subtitle texts as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::stream) struct Text {
+    /// Its number.
+    pub n: i64,
+    /// Its language.
+    pub language: String,
+    /// What it is.
+    pub body: String,
+}
+
+/// A line that is read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Unit(UnitPlan),
+    Text(Text),
+}
+
+/// A line that is written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LineOf<'a> {
+    Unit(&'a UnitPlan),
+    Text(&'a Text),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,9 +82,9 @@ impl Page {
     }
 
     /// Adds a line.
-    pub(super) fn append(&mut self, unit: &UnitPlan) {
+    pub(super) fn append(&mut self, thing: &LineOf<'_>) {
         let Some(file) = &mut self.file else { return };
-        let written = line(unit).and_then(|line| file.write_all(&line));
+        let written = line(thing).and_then(|line| file.write_all(&line));
         self.lines += 1;
         if written.is_err() {
             // A torn line would swallow the next one.
@@ -70,10 +98,10 @@ impl Page {
         &mut self,
         grid: &str,
         rate: FrameRate,
-        units: impl Iterator<Item = &'a Arc<UnitPlan>>,
+        things: impl Iterator<Item = LineOf<'a>>,
     ) {
         self.file = None;
-        let written = self.replaced(&Head { grid: grid.to_owned(), rate }, units);
+        let written = self.replaced(&Head { grid: grid.to_owned(), rate }, things);
         let written = written.map(|(file, lines)| (self.file, self.lines) = (Some(file), lines));
         self.tell(written);
     }
@@ -90,12 +118,12 @@ impl Page {
     fn replaced<'a>(
         &self,
         head: &Head,
-        units: impl Iterator<Item = &'a Arc<UnitPlan>>,
+        things: impl Iterator<Item = LineOf<'a>>,
     ) -> io::Result<(File, usize)> {
         let mut text = line(head)?;
         let mut lines = 0;
-        for unit in units {
-            text.extend(line(&**unit)?);
+        for thing in things {
+            text.extend(line(&thing)?);
             lines += 1;
         }
         if let Some(folder) = self.path.parent() {
@@ -150,8 +178,15 @@ fn parse(text: &str) -> Option<Content> {
     // reason: a page without a head is no page.
     let Head { grid, rate } = serde_json::from_str(lines.next()?).ok()?;
     let rate = Some(rate).filter(|rate| rate.num > 0 && rate.den > 0)?;
-    let units = lines.filter_map(|line| serde_json::from_str(line).ok()).collect(); // reason: a torn line says nothing
-    Some(Content { grid, rate, units })
+    let (mut units, mut texts) = (Vec::new(), Vec::new());
+    // reason: a torn line says nothing.
+    for line in lines.filter_map(|line| serde_json::from_str(line).ok()) {
+        match line {
+            Line::Unit(unit) => units.push(unit),
+            Line::Text(text) => texts.push(text),
+        }
+    }
+    Some(Content { grid, rate, units, texts })
 }
 
 fn line(thing: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -162,6 +197,8 @@ fn line(thing: &impl Serialize) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::MediaId;
     use crate::stream::compose::{AudioRun, Clip, Shows};
@@ -174,15 +211,21 @@ mod tests {
         let rate = FrameRate { num: 25, den: 1 };
         let mut page = Page::new(folder.path(), channel);
         assert!(!page.has_room());
-        page.rewrite("grid", rate, [unit(1), unit(2)].iter());
-        page.append(&unit(3));
+        let units = [unit(1), unit(2), unit(3)];
+        let said = Text { n: 4, language: "deu".to_owned(), body: "a\nb".to_owned() };
+        page.rewrite("grid", rate, units[..2].iter().map(|unit| LineOf::Unit(unit)));
+        page.append(&LineOf::Text(&said));
+        page.append(&LineOf::Unit(&units[2]));
         let path = folder.path().join("7.units");
         let mut text = fs::read(&path).unwrap();
-        text.extend(b"{\"first\":4");
+        text.extend(b"{\"unit\":{\"first\":4");
         fs::write(&path, text).unwrap();
         fs::write(folder.path().join("x.units"), "").unwrap();
         let pages = read_all(folder.path());
-        let [(of, Content { grid, rate: same, units })] = &pages[..] else { panic!("{pages:?}") };
+        let [(of, Content { grid, rate: same, units, texts })] = &pages[..] else {
+            panic!("{pages:?}")
+        };
+        assert_eq!(*texts, [said]);
         assert_eq!((*of, grid.as_str(), *same), (channel, "grid", rate));
         assert_eq!(*units, [1, 2, 3].map(|first| (*unit(first)).clone()));
         page.remove();

@@ -5,6 +5,7 @@ use crate::domain::Profile;
 use crate::mpegts::coding::PictureCoding;
 use crate::stream::coding::coding;
 use crate::stream::compose::UnitPlan;
+use crate::stream::texts;
 use std::sync::Arc;
 
 /// What a transport stream takes more than what is in it, in percent; measured, rounded up.
@@ -49,15 +50,23 @@ impl Variant {
     }
 }
 
-/// Writes the playlist; it names the playlist of `form` beside it.
-pub fn master(profile: &Profile, variant: &Variant, form: Form) -> String {
+/// Writes the playlist; it names the playlist of `form` beside it, and those of `texts`.
+pub fn master(
+    profile: &Profile,
+    variant: &Variant,
+    form: Form,
+    texts: &[texts::Language],
+) -> String {
     let Variant { peak, average, codecs } = variant;
     let Profile { width, height, rate, .. } = profile;
     let rate = rate.as_f64();
+    let group = if texts.is_empty() { "" } else { ",SUBTITLES=\"texts\"" };
+    let choice = profile.subtitles.choice;
+    let texts: String = texts.iter().map(|language| texts::rendition(language, choice)).collect();
     format!(
-        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n{texts}\
          #EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\",\
-         RESOLUTION={width}x{height},FRAME-RATE={rate:.3}\n{}\n",
+         RESOLUTION={width}x{height},FRAME-RATE={rate:.3}{group}\n{}\n",
         form.file()
     )
 }

@@ -94,6 +94,7 @@ impl Station {
             conforming: Arc::clone(&rig.conformer) as Arc<dyn crate::stream::rendition::Conforming>,
             processes: Arc::clone(&rig.pool) as Arc<dyn crate::foundation::process::Processes>,
             making: None,
+            texts: Arc::new(crate::stream::texts::Shelf::new(rig._folder.path().join("texts"))),
         };
         let clock = Arc::clone(&rig.shelf.clock);
         let (facts, _nobody) = tokio::sync::mpsc::channel(100);
