@@ -17,7 +17,8 @@ help:
 	@echo "make bench                  the numbers of the design, measured here (BENCH=tune,cold BASE=file)"
 	@echo "make eval                   the operator against real faults"
 	@echo "make clients                foreign players and parsers against a running server"
-	@echo "make soak MINUTES=30        a server under load, kills and zaps (CHANNELS=20 VIEWERS=200)"
+	@echo "make soak MINUTES=30        a server under load, kills and zaps (CHANNELS=20 VIEWERS=200;"
+	@echo "                            SHARD_MINUTES=30 cuts a long one up, the same call goes on with it)"
 	@echo "make fuzz                   property tests with many more cases"
 
 run:
@@ -40,10 +41,10 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
-# Shards: start tune cold join viewers channels. Results are kept below target/bench as JSON.
+# Shards: start tune cold join heal viewers channels. Results are kept below target/bench as JSON.
 bench:
 	@scripts/packages.sh run
-	BENCH="$(if $(BENCH),$(BENCH),start,tune,cold,join,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
+	BENCH="$(if $(BENCH),$(BENCH),start,tune,cold,join,heal,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
 
 eval:
 	@scripts/packages.sh run
@@ -60,9 +61,10 @@ clients:
 MINUTES ?= 30
 CHANNELS ?= 20
 VIEWERS ?= 200
+SHARD_MINUTES ?= $(MINUTES)
 soak:
 	@scripts/packages.sh run
-	MINUTES=$(MINUTES) CHANNELS=$(CHANNELS) VIEWERS=$(VIEWERS) $(CARGO) bench --locked --bench limits -- soak
+	MINUTES=$(MINUTES) SHARD_MINUTES=$(SHARD_MINUTES) $(if $(SHARDS),SHARDS=$(SHARDS)) CHANNELS=$(CHANNELS) VIEWERS=$(VIEWERS) $(CARGO) bench --locked --bench limits -- soak
 
 fuzz:
 	SPLICES=20000 PROPTEST_CASES=20000 $(CARGO) test --release --locked --lib

@@ -43,6 +43,7 @@ if [ "$purpose" != run ]; then
     need tv_validate_file xmltv-util
     need xmllint libxml2-utils
     need hdhomerun_config hdhomerun-config
+    need openssl openssl
     # A cache in front of the server; Debian keeps it off a user's path.
     [ -x /usr/sbin/nginx ] || need nginx nginx-light
     # Browser tests drive Chromium through playwright-core from npm.

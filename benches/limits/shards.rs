@@ -19,7 +19,7 @@ use super::server::Server;
 use super::setting;
 use super::viewers::{Crowd, glimpse, until_moving};
 
-const ALL: [&str; 6] = ["start", "tune", "cold", "join", "viewers", "channels"];
+const ALL: [&str; 7] = ["start", "tune", "cold", "join", "heal", "viewers", "channels"];
 
 /// Runs the shards that `BENCH` names, or all; whether all of them could be run.
 pub async fn run() -> bool {
@@ -40,6 +40,7 @@ pub async fn run() -> bool {
             "tune" => tune().await,
             "cold" => cold().await,
             "join" => join().await,
+            "heal" => super::heal::heal().await,
             "viewers" => viewers().await,
             _ => channels().await,
         };
@@ -315,7 +316,7 @@ fn level_rows(key: &str, what: &str, levels: &[Level]) -> Vec<Row> {
     rows
 }
 
-fn ms(time: Duration) -> f64 {
+pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 

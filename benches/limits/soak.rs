@@ -6,8 +6,10 @@
 //! descriptors or processes grow once all is warm. Growth of memory is the slope of a fitted line;
 //! it counts when it is larger than its error, and not before there are ten minutes to judge by.
 //!
-//! `CHANNELS`, `VIEWERS`, `MINUTES`; `SOAK_CALM=1` kills nothing. What was seen is written down
-//! every minute, so a run that is ended early still tells what it saw.
+//! `CHANNELS`, `VIEWERS`, `MINUTES`; `SOAK_CALM=1` kills nothing. `SHARD_MINUTES` cuts it into
+//! shards with a server of their own each, and `SHARDS` says how many of them this call runs. What
+//! was seen is written down every minute ([`super::ledger`]), and a call goes on behind what the
+//! same soak has seen already: what must not be is told at the end, of all shards together.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,17 +28,12 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 
-use super::load::fit;
+use super::ledger::{Ledger, Sample, Shard};
 use super::media::{Kind, PROFILE, ffmpeg, library, root};
 use super::server::{Server, children, signal};
+use super::setting;
 use super::viewers::{LOOK, Playing, glimpse, tune};
-use super::{results, setting};
 
-/// Growth of memory that is not forgiven, in bytes an hour.
-const GROWTH: f64 = (1 << 20) as f64;
-
-/// What is judged of the memory must have lasted this long, in seconds.
-const LONG: f64 = 600.0;
 /// Profiles of the channels; only the first is what some of the media is in already.
 const PROFILES: [&str; 4] = [PROFILE, "360p25", "360p30", "360p50"];
 
@@ -60,15 +57,54 @@ fn add(count: &AtomicU64, by: u64) {
     count.fetch_add(by, Ordering::Relaxed);
 }
 
-/// The server at one moment: seconds since the start, bytes, descriptors, processes below.
-type Sample = (f64, u64, usize, usize);
+impl Seen {
+    /// As [`super::ledger::COUNTED`] names them.
+    fn counts(&self) -> [u64; 11] {
+        let Self { joins, zaps, kills, changes, bytes, judged, decoded, .. } = self;
+        let Self { faults, decode_errors, stalls, ended, .. } = self;
+        [joins, zaps, kills, changes, bytes, judged, decoded, faults, decode_errors, stalls, ended]
+            .map(|count| count.load(Ordering::Relaxed))
+    }
+}
 
-/// Runs it; whether nothing was found.
+/// How a soak is set up.
+#[derive(Debug, Clone, Copy)]
+struct Setup {
+    channels: usize,
+    viewers: usize,
+    calm: bool,
+}
+
+/// Runs it, shard after shard; whether nothing was found, or it is not over yet.
 pub async fn run() -> bool {
     let channels = usize::try_from(setting("CHANNELS", 20)).unwrap();
     let viewers = usize::try_from(setting("VIEWERS", 200)).unwrap();
-    let time = Duration::from_secs(60 * setting("MINUTES", 30));
     let calm = setting("SOAK_CALM", 0) == 1;
+    let setup = Setup { channels, viewers, calm };
+    let minutes = setting("MINUTES", 30);
+    let wanted = Duration::from_secs(60 * minutes);
+    let longest = Duration::from_secs(60 * setting("SHARD_MINUTES", minutes));
+    let mut ledger = Ledger::resume(channels, viewers, calm, wanted.as_secs_f64());
+    for _ in 0..setting("SHARDS", u64::MAX) {
+        let left = wanted.saturating_sub(Duration::from_secs_f64(ledger.seconds()));
+        if left <= Duration::from_secs(1) {
+            break;
+        }
+        shard(setup, &mut ledger, left.min(longest)).await;
+    }
+    let done = ledger.seconds() / 60.0;
+    if Duration::from_secs_f64(ledger.seconds() + 1.0) < wanted {
+        println!("{done:.0} of {minutes} minutes; the same call goes on");
+        return true;
+    }
+    println!("{done:.0} minutes in {} shards", ledger.shards.len());
+    ledger.close()
+}
+
+/// Runs one server for `time`.
+async fn shard(setup: Setup, ledger: &mut Ledger, time: Duration) {
+    let Setup { channels, viewers, calm } = setup;
+    let nth_shard = ledger.shards.len();
     let folder = tempfile::tempdir_in(root()).unwrap();
     let data = folder.path().join("data");
     fs::create_dir(&data).unwrap();
@@ -142,16 +178,12 @@ pub async fn run() -> bool {
         }
         if Instant::now() >= write_at {
             write_at = Instant::now() + Duration::from_secs(60);
-            tell(&seen, &samples, numbers.len(), viewers);
+            ledger.tell(nth_shard, Shard::of(&samples, seen.counts()));
         }
     }
     while tasks.join_next().await.is_some() {}
-    let found = tell(&seen, &samples, numbers.len(), viewers);
+    ledger.tell(nth_shard, Shard::of(&samples, seen.counts()));
     server.stop().await;
-    for what in &found {
-        println!("FAILED: {what}");
-    }
-    found.is_empty()
 }
 
 /// Changes a file, so that what was made of it is made again.
@@ -163,66 +195,6 @@ async fn touch(server: &Server, folder: &Path) {
     let libraries = server.get("/api/libraries").await;
     let library = libraries.as_array().unwrap()[0]["id"].clone();
     server.post(&format!("/api/libraries/local/{library}/scan"), &json!({})).await;
-}
-
-/// Writes down what was seen, and gives what must not be.
-fn tell(seen: &Seen, samples: &[Sample], channels: usize, viewers: usize) -> Vec<String> {
-    let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    // Caches and rings fill in the first third.
-    let warm = &samples[samples.len() / 3..];
-    #[expect(clippy::cast_precision_loss, reason = "memory, for a slope")]
-    let points: Vec<(f64, f64)> =
-        warm.iter().map(|(at, rss, ..)| (at / 3600.0, *rss as f64)).collect();
-    let (slope, error) = fit(&points);
-    let half = warm.len() / 2;
-    let most = |part: &[Sample], of: fn(&Sample) -> usize| part.iter().map(of).max().unwrap_or(0);
-    let descriptors = [&warm[..half], &warm[half..]].map(|part| most(part, |sample| sample.2));
-    let processes = [&warm[..half], &warm[half..]].map(|part| most(part, |sample| sample.3));
-    let last = samples.last().copied().unwrap_or_default();
-    let report = json!({
-        "schema": "bench.soak/1", "commit": results::commit(), "machine": results::machine(),
-        "channels": channels, "viewers": viewers, "seconds": last.0,
-        "memory": {"rss": last.1, "growth_an_hour": slope, "error_an_hour": error},
-        "descriptors": {"earlier": descriptors[0], "later": descriptors[1]},
-        "processes": {"earlier": processes[0], "later": processes[1]},
-        "joins": get(&seen.joins), "zaps": get(&seen.zaps), "kills": get(&seen.kills),
-        "changes": get(&seen.changes),
-        "bytes": get(&seen.bytes), "judged_bytes": get(&seen.judged),
-        "decoded_seconds": get(&seen.decoded), "faults": get(&seen.faults),
-        "decode_errors": get(&seen.decode_errors), "stalls": get(&seen.stalls),
-        "ended": get(&seen.ended),
-    });
-    let path = results::place("soak.json");
-    fs::write(&path, serde_json::to_string_pretty(&report).unwrap()).unwrap();
-    println!("{report}");
-
-    let mut found = Vec::new();
-    let counted = [
-        ("faults in judged streams", &seen.faults),
-        ("decode errors", &seen.decode_errors),
-        ("stalls", &seen.stalls),
-        ("streams that ended", &seen.ended),
-    ];
-    for (what, count) in counted {
-        if get(count) > 0 {
-            found.push(format!("{} {what}", get(count)));
-        }
-    }
-    // Two errors on the safe side: what may be chance is no finding.
-    let span = last.0 - warm.first().map_or(0.0, |sample| sample.0);
-    if span < LONG {
-        println!("{span:.0} s are too short to tell whether memory grows");
-    } else if slope - 2.0 * error > GROWTH {
-        let mib = |bytes: f64| bytes / f64::from(1 << 20);
-        found.push(format!("memory grows {:.1} ± {:.1} MiB/h", mib(slope), mib(error)));
-    }
-    if descriptors[1] > descriptors[0] + 16 {
-        found.push(format!("descriptors grow from {} to {}", descriptors[0], descriptors[1]));
-    }
-    if processes[1] > processes[0] + 2 {
-        found.push(format!("processes grow from {} to {}", processes[0], processes[1]));
-    }
-    found
 }
 
 /// Watches one channel after the other, some for long and some for a moment.

@@ -130,7 +130,7 @@ pub async fn glimpse(host: &str, number: &str, nth: usize, pictures: usize) -> G
 }
 
 /// The packets in which pictures begin.
-fn pictures_begun(bytes: &[u8]) -> Vec<usize> {
+pub fn pictures_begun(bytes: &[u8]) -> Vec<usize> {
     let begins = |bytes: &[u8]| {
         Packet::parse(bytes).is_ok_and(|packet| packet.pid == PID_VIDEO && packet.unit_start)
     };
@@ -139,7 +139,7 @@ fn pictures_begun(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// A picture between key pictures that takes more packets than this moves: slates stand still.
-const MOVES: usize = 48;
+pub const MOVES: usize = 48;
 
 /// Tunes, and waits for the first picture of moving media; gives the time to the first byte and to
 /// that picture.

@@ -16,9 +16,10 @@ use crate::config::ai_agent::Mode;
 use crate::control::guard::{ActMode, Modes};
 use crate::control::operations::Actor;
 use crate::control::{self, Control, Device};
-use crate::domain::{AccelerationChoice, LibraryKind, NewLibrary, UtcMillis};
+use crate::domain::{AccelerationChoice, LibraryKind, NewLibrary, UtcMillis, Watching};
 use crate::formats::hdhomerun::{self, DeviceId};
 use crate::foundation::clock::SharedClock;
+use crate::foundation::reach::Outside;
 use crate::foundation::secrets::Secret;
 use crate::foundation::stop::Stop;
 use crate::http;
@@ -276,14 +277,10 @@ fn stream_settings(config: &Config, data_dir: &Path) -> stream::Settings {
         cache_dir: streaming.cache_directory.clone().unwrap_or_else(|| data_dir.join("cache")),
         shown_dir: data_dir.join("shown"),
         cache_bytes: u64::from(streaming.cache_gb) * 1_000_000_000,
-        lead_ms: i64::from(streaming.lead_seconds) * 1000,
-        linger_ms: i64::from(streaming.linger_seconds) * 1000,
-        viewers_per_channel: config.session_manager.max_sessions_per_channel,
-        viewers_per_user: config.session_manager.max_sessions_per_user,
+        viewers: watching(config).into(),
         throttle: stream::pace::Throttle::of(&config.stream_throttler, &streaming.buffers),
-        idle_ms: i64::from(config.session_manager.idle_timeout_seconds) * 1000,
-        ahead_ms: i64::from(streaming.ahead_minutes) * 60_000,
-        own_machine: config.library.own_machine,
+        ahead: streaming.preparing.into(),
+        outside: outside(config),
         ffmpeg: OsString::from(&config.ffmpeg.settings.path),
         acceleration: AccelerationChoice {
             all: config.ffmpeg.settings.hwaccel,
@@ -304,7 +301,7 @@ fn control_options(
         build_days: config.playout.build_days,
         past_hours: config.guide.past_hours,
         default_profile: config.streaming.default_profile.clone(),
-        own_machine: config.library.own_machine,
+        outside: outside(config),
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),
         ffmpeg: OsString::from(&config.ffmpeg.settings.path),
         ffprobe: OsString::from(&config.ffmpeg.settings.ffprobe_path),
@@ -315,6 +312,8 @@ fn control_options(
             entries: config.session_manager.history_entries,
         },
         throttler: config.stream_throttler,
+        preparing: config.streaming.preparing,
+        watching: watching(config),
         buffers: config.streaming.buffers,
         transcoding: config.ffmpeg.settings.clone(),
         config_file: Arc::new(config_file::File(
@@ -328,6 +327,24 @@ fn control_options(
             head_file: Some(data_dir.join("audit-head")),
         },
     }
+}
+
+/// What holds for those who watch.
+fn watching(config: &Config) -> Watching {
+    let (streaming, sessions) = (&config.streaming, &config.session_manager);
+    Watching {
+        lead_seconds: streaming.lead_seconds,
+        linger_seconds: streaming.linger_seconds,
+        per_channel: sessions.max_sessions_per_channel,
+        per_user: sessions.max_sessions_per_user,
+        idle_seconds: sessions.idle_timeout_seconds,
+    }
+}
+
+/// How the sources of broadcasts are asked.
+fn outside(config: &Config) -> Outside {
+    let library = &config.library;
+    Outside { own_machine: library.own_machine, authorities: library.ca_file.clone() }
 }
 
 /// How far the operator may go by itself.
@@ -366,7 +383,7 @@ fn start_tuner(
         http_port: addr.port(),
     };
     let lineup = control.clone();
-    let channels = Arc::new(tuners::Joined(control.tuning().clone()));
+    let channels = Arc::new(tuners::Joined(control.clone()));
     let lineup = Arc::new(move || lineup.lineup().ok());
     tuner::start(settings, slots, channels, lineup, Arc::clone(clock), stop);
     Ok(())

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use crate::control::Control;
 use crate::domain::{ChannelId, UtcMillis};
 use crate::http::{Lease, TunerState, Tuners, TunersBusy};
-use crate::stream::{Tuning, ViewerInfo};
-use crate::tuner::{Channels, Slots};
+use crate::stream::ViewerInfo;
+use crate::tuner::{Channels, Held, Slots};
 
 /// The slots as HTTP counts them.
 #[derive(Debug)]
@@ -43,19 +44,25 @@ impl Tuners for Counted {
 
 /// The streams as the network side joins them.
 #[derive(Debug)]
-pub(super) struct Joined(pub(super) Tuning);
+pub(super) struct Joined(pub(super) Control);
 
 impl Channels for Joined {
     fn join(
         &self,
         channel: ChannelId,
         client: IpAddr,
+        held: Held,
     ) -> Result<BoxStream<'static, Bytes>, String> {
         let user_agent = "hdhomerun client".to_owned();
         let who =
             ViewerInfo { addr: client, user_agent, via: "hdhomerun", user: None, ticket: None };
-        let viewer = self.0.join(channel, who).map_err(|error| error.to_string())?;
+        let viewer = self.0.tuning().join(channel, who).map_err(|error| error.to_string())?;
+        viewer.hold(held);
         Ok(viewer.boxed())
+    }
+
+    fn make_way(&self, channel: ChannelId, client: IpAddr) -> bool {
+        self.0.clear_left_behind(channel, client)
     }
 }
 

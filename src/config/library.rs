@@ -13,11 +13,14 @@ pub struct Config {
     pub scan_interval_minutes: u32,
     /// Whether broadcasts may be taken from this machine itself.
     pub own_machine: bool,
+    /// Authorities that the certificates of sources are checked against (PEM); `None` for those of
+    /// the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { paths: Vec::new(), scan_interval_minutes: 60, own_machine: false }
+        Self { paths: Vec::new(), scan_interval_minutes: 60, own_machine: false, ca_file: None }
     }
 }
 
@@ -32,6 +35,7 @@ impl Config {
                 default.scan_interval_minutes,
             ),
             own_machine: keys.switch("own_machine", default.own_machine),
+            ca_file: keys.optional("ca_file", "a file", path),
         }
     }
 }

@@ -6,10 +6,10 @@ use super::keys::Keys;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Viewers of one channel at a time.
-    pub max_sessions_per_channel: usize,
+    pub max_sessions_per_channel: u32,
     /// Streams that one user may watch at a time; 0 for any number. A user is the name of an API
     /// key, else an address.
-    pub max_sessions_per_user: usize,
+    pub max_sessions_per_user: u32,
     /// Seconds after which a viewer that takes no bytes is let go.
     pub idle_timeout_seconds: u32,
     /// Days that ended sessions are remembered; 0 remembers none.

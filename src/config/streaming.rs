@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::keys::{Keys, path};
-use crate::domain::{Profile, StreamBuffers};
+use crate::domain::{Preparing, Profile, StreamBuffers};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Config {
     pub cache_directory: Option<PathBuf>,
     /// Gigabytes (10⁹ bytes) the renditions may take.
     pub cache_gb: u32,
-    /// Minutes that media is prepared before it is on air; 0 prepares only what is on air.
-    pub ahead_minutes: u32,
+    /// How media is made ready before it is on air.
+    pub preparing: Preparing,
     /// How much a client's connection is given at once.
     pub buffers: StreamBuffers,
 }
@@ -32,7 +32,7 @@ impl Default for Config {
             linger_seconds: 30,
             cache_directory: None,
             cache_gb: 20,
-            ahead_minutes: 120,
+            preparing: Preparing::default(),
             buffers: StreamBuffers::default(),
         }
     }
@@ -56,7 +56,19 @@ impl Config {
             linger_seconds: keys.number("linger_seconds", 0..=3_600, default.linger_seconds),
             cache_directory: keys.optional("cache_directory", "a folder", path),
             cache_gb: keys.number("cache_gb", 1..=100_000, default.cache_gb),
-            ahead_minutes: keys.number("ahead_minutes", 0..=1_440, default.ahead_minutes),
+            preparing: Preparing {
+                ahead_minutes: keys.number(
+                    "ahead_minutes",
+                    0..=1_440,
+                    default.preparing.ahead_minutes,
+                ),
+                whole_library: keys.switch("ahead_library", default.preparing.whole_library),
+                cpu_percent: keys.number(
+                    "ahead_cpu_percent",
+                    1..=100,
+                    default.preparing.cpu_percent,
+                ),
+            },
             buffers: StreamBuffers {
                 buffer_size: keys.number(
                     "buffer_size",

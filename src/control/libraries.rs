@@ -21,6 +21,7 @@ use crate::domain::{
 use crate::formats::playlist::is_playable;
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
+use crate::foundation::reach::Outside;
 use crate::foundation::stop::Stop;
 use crate::library::scan::{Problem, Scan, ScanError, ScanSummary};
 use crate::storage::{Db, StorageError};
@@ -67,7 +68,7 @@ struct Inner {
     db: Db,
     processes: Arc<dyn Processes>,
     ffprobe: OsString,
-    own_machine: bool,
+    outside: Outside,
     clock: SharedClock,
     stop: Stop,
     /// One scan at a time: two would only fight for the disk and the pool.
@@ -90,7 +91,7 @@ impl Libraries {
         db: Db,
         processes: Arc<dyn Processes>,
         ffprobe: OsString,
-        own_machine: bool,
+        outside: Outside,
         clock: SharedClock,
         stop: &Stop,
     ) -> Self {
@@ -98,7 +99,7 @@ impl Libraries {
             db,
             processes,
             ffprobe,
-            own_machine,
+            outside,
             clock,
             stop: stop.child(),
             turn: Semaphore::new(1),
@@ -265,7 +266,7 @@ impl Inner {
             processes: Arc::clone(&self.processes),
             ffprobe: self.ffprobe.clone(),
             clock: Arc::clone(&self.clock),
-            own_machine: self.own_machine,
+            outside: self.outside.clone(),
             stop: stop.clone(),
         };
         // When storage is slow the scan waits: what is not stored is not worth reading ahead.

@@ -332,7 +332,9 @@ impl Programming {
 
     async fn all_media(&self) -> Result<HashMap<MediaId, Arc<Media>>, ControlError> {
         let all = self.db.all_media().await.map_err(ControlError::storage("the media list"))?;
-        Ok(all.into_iter().map(|media| (media.id, Arc::new(media))).collect())
+        let all: Vec<Arc<Media>> = all.into_iter().map(Arc::new).collect();
+        self.steering.offer_library(all.clone());
+        Ok(all.into_iter().map(|media| (media.id, media)).collect())
     }
 
     /// What stands in on a channel: the operator's, else drawn ones.

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 
 use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, FfmpegSettings, Incident, IncidentId,
-    Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Profile, Programme,
-    ScanProgress, UtcMillis, WatermarkId,
+    Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Preparing, Profile,
+    Programme, ScanProgress, UtcMillis, Watching, WatermarkId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
+use crate::foundation::reach::Outside;
 use crate::foundation::secrets;
 use crate::foundation::stop::Stop;
 use crate::schedule::starter::{profile_for, starter};
@@ -33,7 +34,7 @@ use super::operations::{Action, Actor, Operations, Proposal, Verdict};
 use super::programming::{self, Programming, Replan};
 use super::streams::Running;
 use super::testcard::TestCards;
-use super::tunables::Tunables;
+use super::tunables::{Tunables, Tuned};
 
 /// Time between looks at whether something is to be planned further.
 const EXTEND_EVERY: Duration = Duration::from_secs(600);
@@ -52,8 +53,8 @@ pub struct Options {
     pub default_profile: Option<Profile>,
     /// Time between scans of all libraries.
     pub scan_interval: Duration,
-    /// Whether broadcasts may come from this machine itself.
-    pub own_machine: bool,
+    /// How the sources of broadcasts are asked.
+    pub outside: Outside,
     /// Program for converting media.
     pub ffmpeg: OsString,
     /// Program for probing media.
@@ -70,6 +71,10 @@ pub struct Options {
     pub operator: super::operate::Settings,
     /// How many ended sessions are remembered.
     pub history: super::sessions::History,
+    /// How media is made ready, at first.
+    pub preparing: Preparing,
+    /// What holds for those who watch, at first.
+    pub watching: Watching,
     /// How viewers that fell behind catch up, at first.
     pub throttler: crate::domain::Throttler,
     /// How much a client's connection is given at once, at first.
@@ -204,7 +209,7 @@ impl Control {
             db.clone(),
             Arc::clone(&processes),
             options.ffprobe.clone(),
-            options.own_machine,
+            options.outside.clone(),
             Arc::clone(&clock),
             stop,
         );
@@ -224,7 +229,12 @@ impl Control {
                 source: Box::new(error),
             }
         })?;
-        let tunables = Tunables::new(options.throttler, options.buffers);
+        let tunables = Tunables::new(Tuned {
+            throttler: options.throttler,
+            buffers: options.buffers,
+            preparing: options.preparing,
+            watching: options.watching,
+        });
         for library in db.list_libraries().await.map_err(ControlError::storage("the libraries"))? {
             steering.limit_connections(library.id, library.connections);
         }
@@ -471,7 +481,7 @@ impl Control {
     }
 
     pub(super) fn own_machine(&self) -> bool {
-        self.inner.options.own_machine
+        self.inner.options.outside.own_machine
     }
 
     pub(super) fn slates_folder(&self) -> &Path {

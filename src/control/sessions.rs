@@ -6,6 +6,7 @@
 //! the next start closes what was open.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,7 +14,7 @@ use serde_json::json;
 use crate::domain::{ChannelId, SessionEnd, SessionRecord, ViewerId};
 use crate::foundation::stop::Stop;
 use crate::storage::sessions::{SessionFilter, SessionKeep};
-use crate::stream::claims::{Own, gives_way};
+use crate::stream::claims::{Own, gives_way, left_behind};
 use crate::stream::{ViewerInfo, ViewerSession};
 
 use super::Control;
@@ -106,6 +107,24 @@ impl Control {
             self.steering().end_session(session.id, SessionEnd::Replaced);
         }
         Way::Made
+    }
+
+    /// Ends the sessions that somebody at `addr` left behind on a tuner on `channel`: they took
+    /// nothing lately. Says whether that left none there.
+    pub fn clear_left_behind(&self, channel: ChannelId, addr: IpAddr) -> bool {
+        let now_ms = self.now().0;
+        let is_there = |session: &ViewerSession| {
+            (session.addr, session.via, session.channel) == (addr, "hdhomerun", channel)
+        };
+        let sessions: Vec<_> = self.tuning().viewers().into_iter().filter(is_there).collect();
+        let own = one_a_channel(&sessions);
+        if left_behind(&own, now_ms).is_none() {
+            return false;
+        }
+        for session in &sessions {
+            self.steering().end_session(session.id, SessionEnd::Replaced);
+        }
+        true
     }
 
     /// Closes what a server that died left open, and starts writing sessions down.

@@ -13,6 +13,7 @@ mod ids;
 mod incident;
 mod language;
 mod library;
+mod limits;
 mod media;
 mod operator;
 mod profile;
@@ -44,6 +45,7 @@ pub use language::Language;
 pub use library::{
     KnownFile, Library, LibraryKind, NewLibrary, ScanBatch, ScanProgress, ScanState, ScannedMedia,
 };
+pub use limits::{Preparing, Watching};
 pub use media::{
     AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
     SubtitleStream, Upstream, VideoStream,

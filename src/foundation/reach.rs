@@ -5,6 +5,17 @@
 //! that only the server can see. Home networks stay reachable: that is where tuners and cameras are.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// How sources outside are asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Whether they may be on this machine itself.
+    pub own_machine: bool,
+    /// The authorities that their certificates are checked against, as a file in PEM; `None` for
+    /// those of the system.
+    pub authorities: Option<PathBuf>,
+}
 
 /// Whether a source may be at `address`.
 ///

@@ -253,6 +253,7 @@ async fn tune(
     })?;
     // Held by the session, not by the answer: an answer that nobody takes stands for a while.
     viewer.hold(lease);
+    watcher.hangup.when(viewer.cut());
     let mut response = match seconds {
         Some(seconds) => {
             let over = Box::pin(tokio::time::sleep(Duration::from_secs(seconds)));

@@ -70,6 +70,7 @@ pub(super) async fn watch(
         Kind::Ts => {
             let viewer = state.control.tuning().join(channel.id, watcher.via("ts"));
             let viewer = viewer.map_err(|error| cannot_join(&channel, error))?;
+            watcher.hangup.when(viewer.cut());
             Ok(endless(viewer, &state.stop))
         }
         Kind::Hls => {

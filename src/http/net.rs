@@ -5,10 +5,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{FORWARDED, HOST, VIA};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Version};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::InvalidField;
 
@@ -26,6 +29,35 @@ impl Connection {
     pub fn unknown() -> Self {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         Self { peer: nowhere, local: nowhere }
+    }
+}
+
+/// Ends a connection whose stream somebody else has ended; put into every request like the above.
+#[derive(Debug, Clone, Default)]
+pub struct Hangup {
+    cut: Arc<Mutex<Option<CancellationToken>>>,
+    changed: Arc<Notify>,
+}
+
+impl Hangup {
+    /// Hangs up when `cut` is cancelled. A connection carries one stream at a time.
+    pub fn when(&self, cut: CancellationToken) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
+        self.changed.notify_one();
+    }
+
+    /// Completes when the connection is to end. Safe to drop and call again.
+    pub async fn wanted(&self) {
+        loop {
+            let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match cut {
+                Some(cut) => tokio::select! {
+                    () = cut.cancelled() => return,
+                    () = self.changed.notified() => {}
+                },
+                None => self.changed.notified().await,
+            }
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, collections, health, libraries, media, preparation, profiles, resolutions,
-    sessions, settings, slates, transcoding, watermarks,
+    agent, channels, collections, health, libraries, limits, media, preparation, profiles,
+    resolutions, sessions, settings, slates, transcoding, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -142,6 +142,8 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/ffmpeg-profiles/{profile}/set-default", routes!(profiles::set_default))
         .at("/api/settings/stream-throttler",   routes!(settings::throttler, settings::set_throttler))
         .at("/api/settings/streaming",          routes!(settings::streaming, settings::set_streaming))
+        .at("/api/settings/preparation",        routes!(limits::preparation, limits::set_preparation))
+        .at("/api/settings/sessions",           routes!(limits::sessions, limits::set_sessions))
         .at("/api/preparation",                 routes!(preparation::show))
         .at("/api/sessions",                    routes!(sessions::list))
         .at("/api/sessions/history",            routes!(sessions::history))

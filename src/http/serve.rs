@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::foundation::stop::Stop;
 
-use super::net::Connection;
+use super::net::{Connection, Hangup};
 
 /// Longest time a client may take nothing of what is waiting for it.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
@@ -31,6 +32,8 @@ const STUCK_AFTER: Duration = Duration::from_secs(30);
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Longest time connections may take to end after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Longest time a client may take for the rest of a stream that somebody else has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Connections at once; more wait in the listen queue until one ends.
 const CONNECTIONS: usize = 4_096;
 /// What is held for a connection beside the kernel's buffer; a slow viewer waits in the ring.
@@ -108,14 +111,18 @@ fn set_up(socket: &TcpStream, send_buffer: usize) {
 }
 
 async fn serve_one(socket: TcpStream, connection: Connection, router: Router, stop: Stop) {
+    let hangup = Hangup::default();
+    let hanging_up = hangup.clone();
     let router = tower::util::MapRequest::new(
         router,
         move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(connection);
+            request.extensions_mut().insert(hangup.clone());
             request
         },
     );
-    let io = TokioIo::new(Impatient::new(socket, STUCK_AFTER));
+    let abort = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(Impatient::new(socket, STUCK_AFTER, Arc::clone(&abort)));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
@@ -124,6 +131,17 @@ async fn serve_one(socket: TcpStream, connection: Connection, router: Router, st
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = hanging_up.wanted() => {
+            served.as_mut().graceful_shutdown();
+            match tokio::time::timeout(LAST_WORDS, served.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    tracing::debug!(client.addr = %connection.peer, "a connection was cut");
+                    abort.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
         () = stop.requested() => {
             served.as_mut().graceful_shutdown();
             match tokio::time::timeout(DRAIN, served).await {
@@ -143,11 +161,13 @@ struct Impatient {
     patience: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Whether what waits to be sent is thrown away when it ends.
+    abort: Arc<AtomicBool>,
 }
 
 impl Impatient {
-    fn new(socket: TcpStream, patience: Duration) -> Self {
-        Self { socket, patience, waiting: None }
+    fn new(socket: TcpStream, patience: Duration, abort: Arc<AtomicBool>) -> Self {
+        Self { socket, patience, waiting: None, abort }
     }
 
     /// Starts, stops or applies the time limit after a write was tried.
@@ -170,6 +190,17 @@ impl Impatient {
                 let text = format!("the client took nothing for {} s", patience.as_secs());
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
             }
+        }
+    }
+}
+
+impl Drop for Impatient {
+    fn drop(&mut self) {
+        if self.abort.load(Ordering::Relaxed)
+            && let Err(error) =
+                socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
+        {
+            tracing::debug!(%error, "a connection is left to the kernel");
         }
     }
 }
@@ -257,7 +288,7 @@ mod tests {
         let _idle = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, _) = listener.accept().await.unwrap();
         set_up(&socket, SEND_BUFFER);
-        let mut impatient = Impatient::new(socket, Duration::from_millis(200));
+        let mut impatient = Impatient::new(socket, Duration::from_millis(200), Arc::default());
         let block = vec![0; 1 << 20];
         let error = loop {
             if let Err(error) = impatient.write_all(&block).await {
@@ -265,6 +296,33 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_somebody_else_ends_is_cut_although_its_client_takes_nothing() {
+        let stop = Stop::new();
+        let (sender, mut cuts) = tokio::sync::mpsc::channel(1);
+        let endless = move |Extension(hangup): Extension<Hangup>| async move {
+            let cut = tokio_util::sync::CancellationToken::new();
+            hangup.when(cut.clone());
+            sender.send(cut).await.unwrap();
+            let blocks = futures_util::stream::repeat(Bytes::from_static(&[0; 188 * 100]));
+            Body::from_stream(blocks.map(Ok::<_, std::convert::Infallible>))
+        };
+        let (address, _ends) = start(Router::new().route("/", get(endless)), &stop).await;
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let cut = cuts.recv().await.unwrap();
+        // Everything between the two is full by now.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let began = Instant::now();
+        cut.cancel();
+        let mut rest = Vec::new();
+        // A client that reads again finds a reset, not what had waited for it.
+        tokio::time::sleep(LAST_WORDS + Duration::from_millis(500)).await;
+        assert!(socket.read_to_end(&mut rest).await.is_err());
+        assert!(began.elapsed() < STUCK_AFTER);
+        stop.request();
     }
 
     #[tokio::test]

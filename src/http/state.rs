@@ -18,7 +18,7 @@ use crate::stream::ViewerInfo;
 use super::auth::{Caller, Gate, Policy};
 use super::base::Base;
 use super::error::ApiError;
-use super::net::{Client, IpRange};
+use super::net::{Client, Hangup, IpRange};
 
 /// What the HTTP side needs to know from the configuration.
 #[derive(Debug, Clone)]
@@ -167,6 +167,8 @@ pub struct Watcher {
     pub user: Option<String>,
     /// The `viewer` of the query: what a reader of playlists is known again by.
     pub ticket: Option<String>,
+    /// Ends its connection.
+    pub hangup: Hangup,
 }
 
 impl Watcher {
@@ -203,6 +205,7 @@ impl FromRequestParts<State> for Watcher {
         let caller = parts.extensions.get::<Caller>();
         let user = caller.and_then(|caller| caller.key.clone());
         let ticket = parts.uri.query().and_then(ticket);
-        Ok(Self { ip: client.ip, user_agent, user, ticket })
+        let hangup = parts.extensions.get::<Hangup>().cloned().unwrap_or_default();
+        Ok(Self { ip: client.ip, user_agent, user, ticket, hangup })
     }
 }

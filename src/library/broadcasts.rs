@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 
 use crate::domain::{Library, LibraryId, MediaKind, ScannedMedia, Upstream};
 use crate::formats::playlist::{self, Entry, Playlist};
-use crate::foundation::reach;
+use crate::foundation::reach::{self, Outside};
 
 /// How a broadcast is cut in the guide, in milliseconds: nobody says what it shows.
 pub const BLOCK_MS: i64 = 3_600_000;
@@ -42,6 +42,17 @@ pub enum BroadcastError {
         #[source]
         source: reqwest::Error,
     },
+    /// The connection cannot be trusted.
+    #[error("SRC_TLS: the secure connection to {host} was refused, because {reason}")]
+    Tls {
+        /// Who, without what may be secret.
+        host: String,
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// The file of authorities cannot be used.
+    #[error("library.ca_file cannot be used: {0}")]
+    Authorities(String),
     /// It is larger than anything reasonable.
     #[error("the playlist is larger than {} MiB", MOST_BYTES >> 20)]
     TooLarge,
@@ -49,13 +60,13 @@ pub enum BroadcastError {
 
 /// Reads the broadcasts of a library, in the order of its playlist.
 ///
-/// `own_machine` allows addresses of this machine, which are refused otherwise.
+/// Addresses of this machine are refused unless `outside` allows them.
 ///
 /// # Errors
 /// When the playlist cannot be had.
 pub async fn read(
     library: &Library,
-    own_machine: bool,
+    outside: &Outside,
 ) -> Result<Vec<ScannedMedia>, BroadcastError> {
     let location = &library.path;
     let one = || {
@@ -65,9 +76,7 @@ pub async fn read(
     };
     let text = match location.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()) {
         None => Some(read_file(location.clone()).await?),
-        Some(scheme) if scheme == "http" || scheme == "https" => {
-            fetch(location, own_machine).await?
-        }
+        Some(scheme) if scheme == "http" || scheme == "https" => fetch(location, outside).await?,
         Some(_) => None,
     };
     let entries = match text.as_deref().map(playlist::parse) {
@@ -138,18 +147,20 @@ async fn read_file(path: String) -> Result<String, BroadcastError> {
 }
 
 /// Fetches a playlist; `None` when what comes is not one but the broadcast itself.
-async fn fetch(location: &str, own_machine: bool) -> Result<Option<String>, BroadcastError> {
+async fn fetch(location: &str, outside: &Outside) -> Result<Option<String>, BroadcastError> {
     let wrong = |what: &str| BroadcastError::Address(what.to_owned());
     let mut url: reqwest::Url =
         location.parse().map_err(|_| wrong("the address cannot be understood"))?;
     for _ in 0..=HOPS {
         let host = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
-        let failed = |source: reqwest::Error| {
-            // The error names the address, and that may hold a password.
-            BroadcastError::Fetch { host: host.clone(), source: source.without_url() }
+        // The error names the address, and that may hold a password.
+        let failed = |source: reqwest::Error| match distrust(&source) {
+            Some(reason) => BroadcastError::Tls { host: host.clone(), reason },
+            None => BroadcastError::Fetch { host: host.clone(), source: source.without_url() },
         };
-        let addresses = resolve(&url, own_machine).await?;
-        let client = reqwest::Client::builder()
+        let addresses = resolve(&url, outside.own_machine).await?;
+        let client = trusting(reqwest::Client::builder(), outside)
+            .await?
             .connect_timeout(PATIENCE)
             .read_timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
@@ -178,6 +189,50 @@ async fn fetch(location: &str, own_machine: bool) -> Result<Option<String>, Broa
         });
     }
     Err(wrong("the provider redirects in circles"))
+}
+
+/// Lets a client trust the authorities that are configured, and nobody else.
+async fn trusting(
+    client: reqwest::ClientBuilder,
+    outside: &Outside,
+) -> Result<reqwest::ClientBuilder, BroadcastError> {
+    let Some(path) = &outside.authorities else { return Ok(client) };
+    let unusable = |why: &dyn std::fmt::Display| {
+        BroadcastError::Authorities(format!("{}: {why}", path.display()))
+    };
+    let pem = tokio::fs::read(path).await.map_err(|error| unusable(&error))?;
+    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
+    if found.is_empty() {
+        return Err(unusable(&"there is no certificate in it"));
+    }
+    let client = client.tls_built_in_root_certs(false);
+    Ok(found.into_iter().fold(client, reqwest::ClientBuilder::add_root_certificate))
+}
+
+/// Why the other side is not trusted, if that is what went wrong.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let Some(problem) = error.downcast_ref::<std::io::Error>() else {
+        return distrust(error.source()?);
+    };
+    if problem.kind() == std::io::ErrorKind::InvalidData {
+        return Some(in_words(&problem.to_string()));
+    }
+    // An error of input and output hides what it was made of from `source`.
+    distrust(problem.get_ref()?)
+}
+
+/// What the TLS library says, for people.
+fn in_words(said: &str) -> String {
+    let known = [
+        ("UnknownIssuer", "its certificate is signed by nobody who is trusted (library.ca_file)"),
+        ("not valid for name", "its certificate is for another name"),
+        ("NotValidForName", "its certificate is for another name"),
+        ("Expired", "its certificate has expired"),
+        ("NotValidYet", "its certificate is not valid yet"),
+        ("CaUsedAsEndEntity", "its certificate is one of an authority, not of a server"),
+    ];
+    let found = known.iter().find(|(word, _)| said.contains(word));
+    found.map_or_else(|| said.to_owned(), |(_, words)| (*words).to_owned())
 }
 
 enum BodyError {
@@ -256,7 +311,7 @@ mod tests {
                     #EXTINF:-1,Two\nhttp://a/2\n#EXTINF:-1,ONE\nhttp://b/1\n\
                     #EXTINF:-1,One\nhttp://a/1\n";
         std::fs::write(&file, list).unwrap();
-        let all = read(&library(file.to_str().unwrap()), false).await.unwrap();
+        let all = read(&library(file.to_str().unwrap()), &Outside::default()).await.unwrap();
         let named: Vec<(&str, usize)> =
             all.iter().map(|media| (media.title.as_str(), media.upstreams.len())).collect();
         assert_eq!(named, [("One", 2), ("Two", 1)]);
@@ -267,15 +322,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_no_playlist_is_the_broadcast() {
-        let all = read(&library("rtsp://camera/1"), false).await.unwrap();
+        let all = read(&library("rtsp://camera/1"), &Outside::default()).await.unwrap();
         assert_eq!((all[0].title.as_str(), all.len()), ("Provider", 1));
     }
 
     #[tokio::test]
     async fn this_machine_is_not_asked_unless_allowed() {
-        let error = read(&library("http://127.0.0.1:9/list.m3u"), false).await.unwrap_err();
+        let (no, own) = (Outside::default(), Outside { own_machine: true, authorities: None });
+        let error = read(&library("http://127.0.0.1:9/list.m3u"), &no).await.unwrap_err();
         assert!(error.to_string().contains("library.own_machine"), "{error}");
-        let error = read(&library("http://user:secret@127.0.0.1:9/x"), true).await.unwrap_err();
+        let error = read(&library("http://user:secret@127.0.0.1:9/x"), &own).await.unwrap_err();
         let told = format!("{error} {error:?}");
         assert!(told.contains("did not give") && !told.contains("secret"), "{told}");
     }

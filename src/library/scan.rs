@@ -25,6 +25,7 @@ use crate::domain::{
 use crate::formats::nfo::{self, Nfo};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::{ProcessError, Processes};
+use crate::foundation::reach::Outside;
 use crate::foundation::stop::Stop;
 use crate::library::broadcasts::{self, BroadcastError};
 use crate::library::names;
@@ -61,8 +62,8 @@ pub struct Scan {
     pub ffprobe: OsString,
     /// For the times in the progress.
     pub clock: SharedClock,
-    /// Whether broadcasts may come from this machine.
-    pub own_machine: bool,
+    /// How the sources of broadcasts are asked.
+    pub outside: Outside,
     /// Ends the scan early.
     pub stop: Stop,
 }
@@ -176,7 +177,7 @@ impl Scan {
         batches: mpsc::Sender<ScanBatch>,
     ) -> Result<ScanSummary, ScanError> {
         let found = tokio::select! {
-            found = broadcasts::read(&self.library, self.own_machine) => found?,
+            found = broadcasts::read(&self.library, &self.outside) => found?,
             () = self.stop.requested() => return Err(ScanError::Stopped),
         };
         let held = self.known.values().filter(|known| known.state != MediaState::Missing).count();

@@ -1,32 +1,44 @@
 //! Work ahead: conforms what will be on air before anybody waits for it.
 //!
-//! One task makes one rendition at a time at idle priority, in the order of [`choose`], and looks
-//! again every few seconds: what viewers will see soon takes the place of what is being made,
-//! which goes on later where it stopped. On a small machine it stands back while a viewer's conform
-//! runs. What failed is reported once by the conformer and left alone until its file changes or
-//! the operator restarts it.
+//! One task makes renditions at idle priority, in the order of [`choose`], as many at a time as its
+//! share of the machine gives ([`rules`]), and looks again every few seconds: what viewers will see
+//! soon takes the place of what is being made, which goes on later where it stopped. On a small
+//! machine it stands back while a viewer's conform runs. What failed is reported once by the
+//! conformer and left alone until its file changes or the operator restarts it.
+//!
+//! When nothing that is planned is left to do it may make the rest of the library ([`library`]),
+//! as long as no viewer waits for any conform.
 //!
 //! The same task makes the slates of every profile in use, before anything else, and tells the
 //! store when everything is next needed.
 
+mod board;
 mod choose;
+mod library;
 mod progress;
+mod rules;
+mod shift;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use futures_util::StreamExt;
+use futures_util::future::FutureExt;
 
+pub use self::board::Board;
 pub use self::choose::{Job, Line, next_job, next_uses, now_and_next};
+pub use self::library::{LibraryProgress, LibraryState};
 pub use self::progress::{ChannelReadiness, Making, Preparation, Readiness, readiness};
+pub use self::rules::{Rules, Share};
+use self::shift::Shift;
 use super::OnAir;
 use super::conform::Conformer;
 use super::decided::REMEMBER_MS;
 use super::direct::{Offer, Shelf};
 use super::slate::Cards;
 use super::store::Store;
-use crate::domain::{ChannelId, ConformEnd, Media, Profile, UtcMillis};
+use crate::domain::{ChannelId, Media, Profile, UtcMillis};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
 
@@ -54,8 +66,8 @@ pub struct Means {
     pub cards: Cards,
     /// The time.
     pub clock: SharedClock,
-    /// How far ahead of its air time media is conformed, in milliseconds.
-    pub horizon_ms: i64,
+    /// What may be done, and how far it is.
+    pub board: Board,
 }
 
 /// What all channels play at a moment, and which of them are watched.
@@ -88,25 +100,10 @@ pub(super) fn ready(
     ready
 }
 
-/// Wakes the task, for instance when a channel was published.
-#[derive(Debug, Clone, Default)]
-pub struct Nudge(Arc<Notify>);
-
-impl Nudge {
-    /// Makes the task look at once.
-    pub fn nudge(&self) {
-        self.0.notify_one();
-    }
-}
-
 /// Starts the task; `look` gives what is on air, and is asked every few seconds.
-pub fn start(
-    means: Means,
-    stop: &Stop,
-    nudge: Nudge,
-    look: impl Fn() -> Plans + Send + Sync + 'static,
-) {
-    let ahead = Ahead { means, stop: stop.clone(), nudge };
+pub fn start(means: Means, stop: &Stop, look: impl Fn() -> Plans + Send + Sync + 'static) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let ahead = Ahead { means, stop: stop.clone(), cores };
     stop.spawn("ahead", async move {
         tokio::select! {
             () = ahead.run(look) => {}
@@ -118,74 +115,148 @@ pub fn start(
 struct Ahead {
     means: Means,
     stop: Stop,
-    nudge: Nudge,
+    cores: usize,
 }
 
 impl Ahead {
     async fn run(&self, look: impl Fn() -> Plans) {
         let mut without_slates = HashMap::new();
+        let mut shift = Shift::default();
         loop {
             let plans = look();
-            self.tell_uses(&plans);
+            let now_ms = self.means.clock.now_ms();
+            if now_ms >= shift.tell_at_ms {
+                shift.tell_at_ms = now_ms + i64::try_from(LOOK.as_millis()).unwrap_or(0);
+                self.tell_uses(&plans);
+            }
             self.make_slates(&plans, &mut without_slates).await;
             self.open_next(&plans).await;
             self.verify_some(&plans).await;
-            if self.means.conformer.is_busy() {
-                self.wait(Duration::from_secs(1)).await;
-                continue;
-            }
-            let Some(job) = self.choose(&plans) else {
-                self.wait(LOOK).await;
-                continue;
-            };
-            if self.means.shelf.offer(&job.media, &job.profile) == Offer::Unknown {
-                self.open(&job.media, &job.profile).await;
-                continue;
-            }
-            if !self.has_room(&job).await {
-                self.wait(NO_ROOM).await;
-                continue;
-            }
-            match self.make(&job, &look).await {
-                ConformEnd::NotStored { .. } | ConformEnd::NotStarted { .. } => {
-                    tokio::time::sleep(NO_ROOM).await;
-                }
-                ConformEnd::Cancelled => self.wait(Duration::from_millis(200)).await,
-                ConformEnd::Completed
-                | ConformEnd::Exited { .. }
-                | ConformEnd::Missing
-                | ConformEnd::SourceLost { .. }
-                | ConformEnd::Unusable { .. }
-                | ConformEnd::Truncated { .. } => {}
-            }
-        }
-    }
-
-    /// Makes one rendition, unless something else becomes more urgent meanwhile.
-    async fn make(&self, job: &Job, look: &impl Fn() -> Plans) -> ConformEnd {
-        let making = self.means.conformer.ahead(&job.media, &job.profile);
-        tokio::pin!(making);
-        loop {
+            let share = Share::of(self.cores, self.means.board.rules().cpu_percent);
+            self.means.conformer.keep_to(share);
+            self.make_way(&plans, share, &shift);
+            self.fill(&plans, share, &mut shift).await;
+            let hurries = self.means.conformer.is_busy() || shift.active.iter().any(|j| j.spare);
+            let pause = if hurries { Duration::from_secs(1) } else { LOOK };
             tokio::select! {
-                end = &mut making => return end,
-                () = self.wait(LOOK) => {
-                    let plans = look();
-                    self.tell_uses(&plans);
-                    self.open_next(&plans).await;
-                    if self.choose(&plans).is_some_and(|best| best.replaces(job)) {
-                        self.means.conformer.stop_ahead();
+                // Dropped without loss: what ended is still there at the next turn.
+                Some((job, end)) = shift.making.next(), if !shift.making.is_empty() => {
+                    shift.ended(job, &end, self.means.clock.now_ms());
+                }
+                woken = self.wait(pause) => {
+                    if woken {
+                        shift.tell_at_ms = i64::MIN;
                     }
                 }
             }
         }
     }
 
-    /// Drops what is needed later than `job`; says whether that was enough.
+    /// Ends what something else is more urgent than; it goes on later.
+    fn make_way(&self, plans: &Plans, share: Share, shift: &Shift) {
+        let Means { conformer, .. } = &self.means;
+        let full = shift.active.len() >= share.jobs;
+        let best = if full { self.choose(plans, shift) } else { None };
+        let presses = |active: &&Job| best.as_ref().is_some_and(|best| best.replaces(active));
+        let stops = conformer.serves_viewers() || !self.means.board.rules().whole_library;
+        let spare = |active: &&Job| active.spare && stops;
+        // What is spare goes first.
+        let goes = shift.active.iter().find(spare);
+        let goes = goes.or_else(|| shift.active.iter().filter(presses).max_by_key(|job| job.spare));
+        if let Some(job) = goes {
+            conformer.stop_making(&job.media, &job.profile);
+        }
+    }
+
+    /// Begins as much as the share allows.
+    async fn fill(&self, plans: &Plans, share: Share, shift: &mut Shift) {
+        let Means { conformer, shelf, clock, .. } = &self.means;
+        while shift.active.len() < share.jobs {
+            let now_ms = clock.now_ms();
+            let free = !conformer.is_busy() && now_ms >= shift.rest_until_ms;
+            let planned = if free { self.choose(plans, shift) } else { None };
+            let job = match planned {
+                Some(job) => Some(job),
+                None => self.spare(plans, free, shift),
+            };
+            let Some(job) = job else { return };
+            if shelf.offer(&job.media, &job.profile) == Offer::Unknown {
+                self.open(&job.media, &job.profile).await;
+                if job.spare {
+                    match shelf.offer(&job.media, &job.profile) {
+                        Offer::Ready => shift.whole.conforms(&job),
+                        Offer::Opening | Offer::Unknown | Offer::Unfit(_) => {
+                            shift.whole.put_back(job);
+                        }
+                    }
+                }
+                continue;
+            }
+            if !self.has_room(&job).await {
+                match job.spare {
+                    true => shift.whole.is_full(job, now_ms),
+                    false => {
+                        let rest = i64::try_from(NO_ROOM.as_millis()).unwrap_or(0);
+                        shift.rest_until_ms = now_ms + rest;
+                    }
+                }
+                return;
+            }
+            let (conformer, made) = (Arc::clone(conformer), job.clone());
+            shift.active.push(job);
+            let making = async move {
+                let end = conformer.ahead(&made.media, &made.profile).await;
+                (made, end)
+            };
+            shift.making.push(making.boxed());
+        }
+    }
+
+    /// Something of the library that nothing planned needs, when there is time for it; `free` says
+    /// whether anything may be begun.
+    fn spare(&self, plans: &Plans, free: bool, shift: &mut Shift) -> Option<Job> {
+        let Means { conformer, shelf, board, clock, .. } = &self.means;
+        if !board.rules().whole_library {
+            shift.whole.clear();
+            board.tell(None);
+            return None;
+        }
+        let now_ms = clock.now_ms();
+        let free = free && !conformer.serves_viewers() && shift.active.iter().all(|job| job.spare);
+        let active = &shift.active;
+        let of = |media: &Media, profile: &Profile| {
+            let is_active = active
+                .iter()
+                .any(|job| job.media.id == media.id && job.profile.shape() == profile.shape());
+            let elsewhere = self.means.store.is_made_elsewhere(&Store::key_of(media, profile));
+            // What opens slowly or is made elsewhere is looked at by a later survey.
+            if is_active || elsewhere || shelf.offer(media, profile) == Offer::Opening {
+                return Readiness::Prepared;
+            }
+            conformer.readiness(media, profile)
+        };
+        let job = shift.whole.next(plans, &board.library(), now_ms, &of);
+        let job = match (job, free) {
+            (Some(job), false) => {
+                shift.whole.put_back(job);
+                None
+            }
+            (job, _) => job,
+        };
+        let works = job.is_some() || shift.active.iter().any(|job| job.spare);
+        board.tell(shift.whole.progress(now_ms, !works));
+        job
+    }
+
+    /// Drops what is needed later than `job`, or for what is spare, nothing; says whether there is
+    /// room now.
     async fn has_room(&self, job: &Job) -> bool {
         let (store, job) = (Arc::clone(&self.means.store), job.clone());
-        let reserved =
-            tokio::task::spawn_blocking(move || store.reserve(&job.media, &job.profile)).await;
-        match reserved {
+        let reserved = tokio::task::spawn_blocking(move || match job.spare {
+            true => store.reserve_spare(&job.media, &job.profile),
+            false => store.reserve(&job.media, &job.profile),
+        });
+        match reserved.await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "nothing is made ahead");
@@ -233,16 +304,17 @@ impl Ahead {
         }
     }
 
-    fn choose(&self, plans: &Plans) -> Option<Job> {
-        let Means { conformer, shelf, .. } = &self.means;
+    fn choose(&self, plans: &Plans, shift: &Shift) -> Option<Job> {
+        let Means { conformer, shelf, board, .. } = &self.means;
         let needs = |media: &Media, profile: &Profile| {
-            !conformer.is_made(media, profile)
+            !shift.is_active(media, profile)
+                && !conformer.is_made(media, profile)
                 && !conformer.failed_ahead(media, profile)
                 && !self.means.store.is_made_elsewhere(&Store::key_of(media, profile))
                 && shelf.offer(media, profile) != Offer::Opening
         };
         let now = UtcMillis(self.means.clock.now_ms());
-        next_job(now, self.means.horizon_ms, &lines(plans), &needs)
+        next_job(now, board.rules().horizon_ms, &lines(plans), &needs)
     }
 
     fn tell_uses(&self, plans: &Plans) {
@@ -272,9 +344,9 @@ impl Ahead {
         }
     }
 
-    async fn wait(&self, time: Duration) {
-        // Either way the next look sees all there is.
-        drop(tokio::time::timeout(time, self.nudge.0.notified()).await);
+    /// Waits for this long or until something has changed; says whether that was so.
+    async fn wait(&self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.means.board.woken()).await.is_ok()
     }
 }
 

@@ -335,7 +335,7 @@ struct Task {
 impl Task {
     /// One look and one step; `false` when the channel has ended.
     async fn turn(&mut self, stop: &Stop) -> bool {
-        let keeping = self.core.keeping;
+        let keeping = self.core.keeping();
         let (now_ms, release) = self.keep_on();
         let edge_ms = self.live.edge_ms();
         // What has grown before this look is seen by it.
@@ -387,7 +387,7 @@ impl Task {
     /// Sends what is due and tells how the channel is; gives the time and when a block is due next.
     fn keep_on(&mut self) -> (i64, Option<i64>) {
         let now_ms = self.live.now_ms();
-        let sent_until = (now_ms + self.core.keeping.lead_ms) * 90;
+        let sent_until = (now_ms + self.core.keeping().lead_ms) * 90;
         let release = self.live.ring.advance(now_ms * 90, sent_until);
         self.beat(now_ms);
         (now_ms, release)
@@ -571,7 +571,7 @@ impl Task {
         self.beat_ms = now_ms + BEAT_MS;
         let live = &self.live;
         live.sessions.measure();
-        for viewer in live.sessions.expire(now_ms, self.core.settings.idle_ms, HLS_IDLE_MS) {
+        for viewer in live.sessions.expire(now_ms, self.core.limits.load().idle_ms, HLS_IDLE_MS) {
             self.core.counts.idle_viewers.fetch_add(1, Ordering::Relaxed);
             live.ring.wake(viewer);
         }

@@ -18,11 +18,12 @@ mod relay;
 pub(in crate::stream) mod rules;
 mod run;
 mod sample;
+mod verify;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -31,10 +32,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::findings::Findings;
 use self::hole::{Hole, next_hole, stated_end};
-use self::relay::Connections;
+use self::relay::{Connections, Porter};
 use self::run::{Means, Progress, Task};
 pub(in crate::stream) use self::sample::Uncopied;
-use super::ahead::{Making, Readiness};
+use super::ahead::{Making, Readiness, Share};
 use super::direct::{Offer, Shelf};
 use super::encoders::Encoders;
 use super::ffmpeg::Effort;
@@ -46,6 +47,7 @@ use crate::domain::{
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::{Command, Processes};
+use crate::foundation::reach::Outside;
 use crate::foundation::stop::Stop;
 
 /// A running job is worth waiting for when it is at most this far before the wanted frame.
@@ -64,8 +66,8 @@ pub struct Settings {
     pub still: PathBuf,
     /// Where what is found out about files is kept.
     pub findings: PathBuf,
-    /// Whether broadcasts may come from this machine itself.
-    pub own_machine: bool,
+    /// How the sources of broadcasts are asked.
+    pub outside: Outside,
     /// Which encoders work.
     pub encoders: Arc<Encoders>,
 }
@@ -77,6 +79,8 @@ pub struct Conformer {
     means: Means,
     stop: Stop,
     cores: usize,
+    /// Threads of an encoder that nobody waits for.
+    ahead_threads: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -115,7 +119,7 @@ impl Conformer {
         facts: mpsc::Sender<Fact>,
         settings: Settings,
     ) -> Arc<Self> {
-        let Settings { ffmpeg, still, findings, own_machine, encoders } = settings;
+        let Settings { ffmpeg, still, findings, outside, encoders } = settings;
         let findings = Arc::new(Findings::new(findings));
         let connections = Connections::default();
         Arc::new_cyclic(|me| Self {
@@ -130,11 +134,12 @@ impl Conformer {
                 still,
                 findings,
                 connections,
-                own_machine,
+                porter: Porter::new(outside, stop),
                 encoders,
             },
             stop: stop.clone(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
+            ahead_threads: AtomicUsize::new(1),
             state: Mutex::default(),
         })
     }
@@ -174,13 +179,26 @@ impl Conformer {
         }
     }
 
-    /// Ends what is made for nobody; what is there stays.
-    pub fn stop_ahead(&self) {
+    /// Lets what is made for nobody take this much of the machine from now on.
+    pub fn keep_to(&self, share: Share) {
+        self.ahead_threads.store(share.threads, Ordering::Relaxed);
+        self.means.pool.confine_background(share.cores);
+    }
+
+    /// Whether a viewer waits for a conform, or is kept going by one.
+    pub fn serves_viewers(&self) -> bool {
+        let held = |job: &Job| job.progress.held.load(Ordering::Relaxed);
+        self.state().jobs.values().any(|job| !job.background && !held(job))
+    }
+
+    /// Ends what is made of `media` for nobody; what is there stays.
+    pub fn stop_making(&self, media: &Media, profile: &Profile) {
+        let key = Store::key_of(media, profile);
         let mut state = self.state();
         let idle: Vec<u64> = state
             .jobs
             .iter()
-            .filter(|(_, job)| job.background && job.waiters.is_empty())
+            .filter(|(_, job)| job.key == key && job.background && job.waiters.is_empty())
             .map(|(id, _)| *id)
             .collect();
         for id in idle {
@@ -297,12 +315,12 @@ impl Conformer {
             Audience::Channel(channel) => Some(*channel),
             Audience::Nobody(_) | Audience::Slate { .. } => None,
         };
-        let half = (self.cores / 2).max(1);
+        let few = self.ahead_threads.load(Ordering::Relaxed);
         let (effort, priority, threads) = match &audience {
             Audience::Channel(_) => (Effort::Live, Priority::Live, 0),
-            Audience::Nobody(_) => (Effort::Background, Priority::Background, half),
+            Audience::Nobody(_) => (Effort::Background, Priority::Background, few),
             Audience::Slate { urgent: true, .. } => (Effort::Slate, Priority::Live, 0),
-            Audience::Slate { urgent: false, .. } => (Effort::Slate, Priority::Background, half),
+            Audience::Slate { urgent: false, .. } => (Effort::Slate, Priority::Background, few),
         };
         let task = Task {
             job: ConformJob { job: id, media: media.id, channel },
@@ -338,7 +356,7 @@ impl Conformer {
         self.stop.spawn("conform", async move {
             let end = tokio::select! {
                 () = stop.requested() => ConformEnd::Cancelled,
-                end = me.work(&task) => end,
+                end = me.make(&task) => end,
             };
             me.ended(&task, &end).await;
             if let Some(tell) = tell {

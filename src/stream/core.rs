@@ -18,7 +18,7 @@ use super::rendition::{Conforming, Renditions};
 use super::segments::SegmentCache;
 use super::sessions::{JoinError, Journal, Session, ViewerInfo};
 use super::texts;
-use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ahead};
+use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ViewerLimits, ahead};
 use crate::domain::{ChannelId, Fact, SessionEnd, ViewerId};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -37,7 +37,7 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) struct Making {
     pub(super) conformer: Arc<Conformer>,
-    pub(super) nudge: ahead::Nudge,
+    pub(super) board: ahead::Board,
     pub(super) encoders: Arc<Encoders>,
 }
 
@@ -45,7 +45,8 @@ pub(super) struct Making {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) settings: Settings,
-    pub(super) keeping: Keeping,
+    /// What holds for viewers now.
+    pub(super) limits: ArcSwap<ViewerLimits>,
     pub(super) clock: SharedClock,
     pub(super) stop: Stop,
     pub(super) facts: mpsc::Sender<Fact>,
@@ -86,15 +87,14 @@ impl Core {
         parts: Parts,
     ) -> (Tuning, Steering) {
         let Parts { renditions, conforming, processes, making, texts } = parts;
-        let keeping = Keeping { lead_ms: settings.lead_ms, linger_ms: settings.linger_ms };
         let throttle = Arc::new(ArcSwap::from_pointee(settings.throttle));
         let decisions = Decisions::open(&settings.shown_dir, Arc::clone(&clock), stop);
         let core = Arc::new(Self {
             decisions,
             throttle,
             journal: Arc::default(),
+            limits: ArcSwap::from_pointee(settings.viewers),
             settings,
-            keeping,
             clock,
             stop: stop.child(),
             facts,
@@ -111,6 +111,12 @@ impl Core {
             waiters: Semaphore::new(10_000),
         });
         (Tuning { core: Arc::clone(&core) }, Steering { core })
+    }
+
+    /// How channels are kept now.
+    pub(super) fn keeping(&self) -> Keeping {
+        let limits = self.limits.load();
+        Keeping { lead_ms: limits.lead_ms, linger_ms: limits.linger_ms }
     }
 
     /// How a running channel is, with the conform it waits for.
@@ -150,7 +156,7 @@ impl Core {
                     self.decisions.row(channel, &entry.on_air.profile),
                     &*self.renditions,
                     Arc::clone(&self.clock),
-                    self.settings.viewers_per_channel,
+                    self.limits.load().per_channel,
                     Arc::clone(&self.journal),
                     self.stop.clone(),
                 );
@@ -196,7 +202,7 @@ impl Core {
         who: &ViewerInfo,
         now_ms: i64,
     ) -> Result<(), JoinError> {
-        let limit = self.settings.viewers_per_user;
+        let limit = self.limits.load().per_user;
         if limit == 0 {
             return Ok(());
         }

@@ -15,6 +15,7 @@ mod boxes;
 mod check;
 mod ebml;
 mod film;
+mod fragments;
 mod matroska;
 mod mp4;
 mod source;

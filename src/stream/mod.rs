@@ -61,9 +61,10 @@ use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
     AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, LibraryId, Media, MediaId,
-    Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId,
+    Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId, Watching,
 };
 use crate::foundation::clock::SharedClock;
+use crate::foundation::reach::Outside;
 use crate::foundation::stop::Stop;
 
 /// How streaming behaves.
@@ -75,22 +76,14 @@ pub struct Settings {
     pub shown_dir: PathBuf,
     /// How many bytes of renditions.
     pub cache_bytes: u64,
-    /// How much a joiner gets at once, in milliseconds.
-    pub lead_ms: i64,
-    /// How long a channel runs on without viewers, in milliseconds.
-    pub linger_ms: i64,
-    /// Viewers a channel may have.
-    pub viewers_per_channel: usize,
-    /// Streams a user may watch at a time; 0 for any number.
-    pub viewers_per_user: usize,
+    /// What holds for viewers at first; see [`Steering::limit_viewers`].
+    pub viewers: ViewerLimits,
     /// How viewers are paced at first; see [`Steering::pace_viewers`].
     pub throttle: pace::Throttle,
-    /// A viewer that takes nothing for this long is shown out, in milliseconds.
-    pub idle_ms: i64,
-    /// How far ahead of its air time media is conformed, in milliseconds.
-    pub ahead_ms: i64,
-    /// Whether broadcasts may come from this machine itself.
-    pub own_machine: bool,
+    /// What work ahead may do at first; see [`Steering::prepare_by`].
+    pub ahead: ahead::Rules,
+    /// How the sources of broadcasts are asked.
+    pub outside: Outside,
     /// The program `ffmpeg`.
     pub ffmpeg: OsString,
     /// What decodes and encodes.
@@ -99,6 +92,35 @@ pub struct Settings {
     pub runs: FfmpegRuns,
     /// Limits of the process pool.
     pub limits: pool::Limits,
+}
+
+/// What holds for those who watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewerLimits {
+    /// How much a joiner gets at once, in milliseconds.
+    pub lead_ms: i64,
+    /// How long a channel runs on without viewers, in milliseconds.
+    pub linger_ms: i64,
+    /// Viewers a channel may have.
+    pub per_channel: usize,
+    /// Streams a user may watch at a time; 0 for any number.
+    pub per_user: usize,
+    /// A viewer that takes nothing for this long is shown out, in milliseconds.
+    pub idle_ms: i64,
+}
+
+impl From<Watching> for ViewerLimits {
+    fn from(watching: Watching) -> Self {
+        let ms = |seconds: u32| i64::from(seconds) * 1_000;
+        let count = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+        Self {
+            lead_ms: ms(watching.lead_seconds),
+            linger_ms: ms(watching.linger_seconds),
+            per_channel: count(watching.per_channel),
+            per_user: count(watching.per_user),
+            idle_ms: ms(watching.idle_seconds),
+        }
+    }
 }
 
 /// What a channel plays, as handed to the streaming core.
@@ -255,7 +277,7 @@ pub fn start(
             ffmpeg: settings.ffmpeg.clone(),
             still: cards.sound(),
             findings: settings.cache_dir.join("findings"),
-            own_machine: settings.own_machine,
+            outside: settings.outside.clone(),
             encoders: Arc::clone(&encoders),
         },
     );
@@ -265,16 +287,16 @@ pub fn start(
         cards: cards.clone(),
         clock: Arc::clone(&clock),
     };
+    let board = ahead::Board::new(settings.ahead);
     let means = ahead::Means {
         conformer: Arc::clone(&conformer),
         shelf: Arc::clone(&shelf),
         store,
         cards,
         clock: Arc::clone(&clock),
-        horizon_ms: settings.ahead_ms,
+        board: board.clone(),
     };
-    let nudge = ahead::Nudge::default();
-    let making = Making { conformer: Arc::clone(&conformer), nudge: nudge.clone(), encoders };
+    let making = Making { conformer: Arc::clone(&conformer), board, encoders };
     let texts = Arc::new(texts::Shelf::new(settings.cache_dir.join("texts")));
     let (words, time) = (Arc::clone(&texts), Arc::clone(&clock));
     let reading = texts::Means {
@@ -293,7 +315,7 @@ pub fn start(
     let plans = move || core.upgrade().map_or_else(ahead::Plans::default, |core| core.plans());
     slate::keep(slates, stop, plans.clone());
     texts::start(words, reading, time, stop, plans.clone());
-    ahead::start(means, stop, nudge, plans);
+    ahead::start(means, stop, plans);
     Ok((tuning, steering))
 }
 
@@ -318,7 +340,7 @@ impl Tuning {
         let (live, session) = self.core.enter(channel, who)?;
         let core = &self.core;
         let (counts, throttle) = (Arc::clone(&core.counts), Arc::clone(&core.throttle));
-        Ok(Viewer::new(live, session, counts, throttle, core.keeping.lead_ms))
+        Ok(Viewer::new(live, session, counts, throttle, core.keeping().lead_ms))
     }
 
     /// Writes the HLS playlist of this moment, or of when it holds `wish`. Its reader counts as a
@@ -420,7 +442,8 @@ impl Tuning {
         let now = UtcMillis(self.core.clock.now_ms());
         let channels = ahead::ready(&self.core.plans(), now, &making.conformer);
         let (cache, opened) = making.conformer.usage();
-        Preparation { making: making.conformer.making(), channels, cache, opened }
+        let library = making.board.progress();
+        Preparation { making: making.conformer.making(), channels, cache, opened, library }
     }
 
     /// Which encoders work; `None` where nothing is made.
@@ -454,7 +477,7 @@ impl Steering {
     pub fn publish(&self, on_air: OnAir) {
         self.put_on_air(on_air);
         if let Some(making) = &self.core.making {
-            making.nudge.nudge();
+            making.board.nudge();
         }
     }
 
@@ -503,6 +526,30 @@ impl Steering {
     /// Paces viewers in this way from now on, also those who watch already.
     pub fn pace_viewers(&self, throttle: pace::Throttle) {
         self.core.throttle.store(Arc::new(throttle));
+    }
+
+    /// Lets these limits hold from now on. Whoever watches stays, also where there are more than
+    /// may be now; a channel that runs fills up, or stops filling, to the new lead.
+    pub fn limit_viewers(&self, limits: ViewerLimits) {
+        self.core.limits.store(Arc::new(limits));
+        for live in self.core.lives() {
+            live.sessions.set_limit(limits.per_channel);
+            live.wake.notify_one();
+        }
+    }
+
+    /// Lets work ahead do this from now on.
+    pub fn prepare_by(&self, rules: ahead::Rules) {
+        if let Some(making) = &self.core.making {
+            making.board.set_rules(rules);
+        }
+    }
+
+    /// Hands over all media there is, for the mode that prepares all of it.
+    pub fn offer_library(&self, media: Vec<Arc<Media>>) {
+        if let Some(making) = &self.core.making {
+            making.board.set_library(media);
+        }
     }
 
     /// Takes a channel off the air; its viewers' streams end.

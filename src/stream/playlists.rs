@@ -186,7 +186,7 @@ impl Core {
         let (units, listed) = live.row.listable(&live.profile)?;
         let noted = listed.clone();
         let last = listed.end - 1;
-        let mut text = hls::playlist(&live.profile, &units, listed, form, self.keeping.lead_ms);
+        let mut text = hls::playlist(&live.profile, &units, listed, form, self.keeping().lead_ms);
         if form == Form::LowLatency {
             for language in texts::offered(&live.on_air.load(), &self.texts) {
                 text.push_str(&texts::report(&language, last));
@@ -210,7 +210,7 @@ impl Core {
         if units.is_empty() {
             let frame = |ms: i64| on_air.profile.rate.frame_at_or_before(ms * 90);
             let now_ms = self.clock.now_ms();
-            let (from, to) = (frame(now_ms), frame(now_ms + self.keeping.lead_ms));
+            let (from, to) = (frame(now_ms), frame(now_ms + self.keeping().lead_ms));
             units = composing(&on_air, &*self.renditions, &[], |c| hls::compose(c, from, to));
         }
         let picture = self.codec_of(coding(&on_air.profile).picture, &units).await;

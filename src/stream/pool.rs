@@ -216,6 +216,12 @@ impl Pool {
         }))
     }
 
+    /// Lets background processes run on so many cores only, all of them together, as far as the
+    /// system can do that; those that run already stay where they are.
+    pub fn confine_background(&self, cores: usize) {
+        self.spawner.confine_background(cores);
+    }
+
     /// Whether `program` is there to be started.
     pub fn has_program(&self, program: &OsStr) -> bool {
         spawner::find_program(program).is_some()

@@ -129,7 +129,7 @@ impl Core {
         let row = self.decisions.row(channel, &on_air.profile);
         let now_ms = self.clock.now_ms();
         // Another server's playlist may list what a running channel here would have composed.
-        let would_be = now_ms + self.keeping.lead_ms + hls::SEGMENT_MS;
+        let would_be = now_ms + self.keeping().lead_ms + hls::SEGMENT_MS;
         let edge_ms = row.end_tick().map_or(would_be, |end| would_be.max(end.div_euclid(90)));
         let first = hls::segment_of((now_ms - PAST_MS) * 90);
         // The last one may have parts only.

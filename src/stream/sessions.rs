@@ -10,8 +10,10 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio_util::sync::CancellationToken;
 
 use super::claims::{Own, left_behind};
 use crate::domain::{ChannelId, SessionEnd, SessionRecord, UtcMillis, ViewerId};
@@ -129,6 +131,8 @@ pub(super) struct Session {
     ended: OnceLock<SessionEnd>,
     /// What is given back when it ends.
     held: Mutex<Option<Box<dyn Any + Send>>>,
+    /// Cancelled when it is ended from outside.
+    cut: CancellationToken,
 }
 
 impl Session {
@@ -144,6 +148,7 @@ impl Session {
             samples: Mutex::default(),
             ended: OnceLock::new(),
             held: Mutex::default(),
+            cut: CancellationToken::new(),
         }
     }
 
@@ -174,6 +179,11 @@ impl Session {
         if self.has_ended() {
             self.let_go();
         }
+    }
+
+    /// Is cancelled when somebody else ends it: its connection has nothing to wait for then.
+    pub(super) fn cut(&self) -> CancellationToken {
+        self.cut.clone()
     }
 
     fn let_go(&self) {
@@ -241,7 +251,7 @@ impl Journal {
 #[derive(Debug)]
 pub(super) struct Sessions {
     channel: ChannelId,
-    limit: usize,
+    limit: AtomicUsize,
     journal: Arc<Journal>,
     book: Mutex<Book>,
 }
@@ -261,7 +271,12 @@ impl Sessions {
         now_ms: i64,
     ) -> Self {
         let book = Mutex::new(Book { open: HashMap::new(), left_at_ms: now_ms });
-        Self { channel, limit, journal, book }
+        Self { channel, limit: AtomicUsize::new(limit), journal, book }
+    }
+
+    /// Lets so many in from now on; nobody has to leave.
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Lets a viewer in; in a full channel, in place of a session that its client left behind.
@@ -275,8 +290,9 @@ impl Sessions {
         let info = info.tidied();
         let mut book = self.lock();
         let mut replaced = None;
-        if book.open.len() >= self.limit {
-            let full = JoinError::Full { limit: self.limit };
+        let limit = self.limit.load(Ordering::Relaxed);
+        if book.open.len() >= limit {
+            let full = JoinError::Full { limit };
             let own = left_behind(&self.own_of(&book, &info), now_ms).ok_or(full)?;
             self.close(&mut book, own.id, SessionEnd::Replaced, now_ms);
             replaced = Some(own.id);
@@ -405,6 +421,15 @@ impl Sessions {
         // It was open, so it had not ended before.
         let why = *session.ended.get_or_init(|| why);
         session.let_go();
+        match why {
+            SessionEnd::Kicked | SessionEnd::Replaced | SessionEnd::Idle => session.cut.cancel(),
+            SessionEnd::Left
+            | SessionEnd::Slow
+            | SessionEnd::Stalled
+            | SessionEnd::ChannelEnded
+            | SessionEnd::ServerStopped
+            | SessionEnd::Lost => {}
+        }
         self.journal.put(session.record(self.channel, Some((UtcMillis(now_ms), why))));
         true
     }

@@ -103,6 +103,9 @@ pub struct Notes {
     /// Whether the last conform of it failed; viewers are told that something is wrong.
     #[serde(default)]
     pub failed: bool,
+    /// Whether what was made was looked at and decodes.
+    #[serde(default)]
+    pub verified: bool,
 }
 
 /// The store; see the module.
@@ -120,6 +123,9 @@ pub struct Store {
     /// Held while a claim is made.
     claiming: Mutex<()>,
     missed: Mutex<Missed>,
+    /// Bytes that may be written before the disk is full, as the write then finds out.
+    #[cfg(test)]
+    pub(in crate::stream) disk_room: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +149,8 @@ struct Entry {
     lock: Weak<MakerLock>,
     /// Span and offset of groups that turned out to be damaged.
     bad: Vec<(u32, u64)>,
+    /// Whether it is made without anybody needing it: then nothing is removed for it.
+    spare: bool,
 }
 
 impl Store {
@@ -184,6 +192,8 @@ impl Store {
             tag: rand::random(),
             claiming: Mutex::default(),
             missed: Mutex::default(),
+            #[cfg(test)]
+            disk_room: AtomicU64::new(u64::MAX),
         }))
     }
 
@@ -295,11 +305,45 @@ impl Store {
     /// When what is stored is needed sooner; then beginning would be work for nothing.
     pub fn reserve(&self, media: &Media, profile: &Profile) -> Result<(), StoreError> {
         let key = Self::key_of(media, profile);
-        let stored = self.state().entries.get(&key).map_or(0, |entry| entry.bytes);
+        self.set_spare(&key, false);
+        self.make_room(&key, self.wanted(&key, media, profile))
+    }
+
+    /// As [`Self::reserve`] for something that nobody needs as far as is known: it gets what is free,
+    /// and nothing is removed for it, now or while it is written, until a timeline names it.
+    ///
+    /// # Errors
+    /// When there is not enough free room.
+    pub fn reserve_spare(&self, media: &Media, profile: &Profile) -> Result<(), StoreError> {
+        let key = Self::key_of(media, profile);
+        self.set_spare(&key, true);
+        self.make_room(&key, self.wanted(&key, media, profile))
+    }
+
+    /// What is still to be written of a rendition, about, and as far as a quarter of the budget.
+    fn wanted(&self, key: &RenditionKey, media: &Media, profile: &Profile) -> u64 {
+        let stored = self.state().entries.get(key).map_or(0, |entry| entry.bytes);
         let bits = u64::from(profile.video_kbps + profile.audio_kbps)
             * u64::try_from(media.duration_ms).unwrap_or(0);
-        let wanted = (bits / 8).saturating_sub(stored).min(self.budget / 4);
-        self.make_room(&key, wanted)
+        (bits / 8).saturating_sub(stored).min(self.budget / 4)
+    }
+
+    fn set_spare(&self, key: &RenditionKey, spare: bool) {
+        let mut state = self.state_mut();
+        if spare && !state.entries.contains_key(key) {
+            let entry = state.new_entry(key);
+            state.entries.insert(key.clone(), entry);
+        }
+        if let Some(entry) = state.entries.get_mut(key) {
+            entry.spare = spare;
+        }
+    }
+
+    /// Removes one rendition, as nothing of it can be used; a running job for it ends.
+    pub fn discard(&self, key: &RenditionKey) {
+        let trash = self.remove(&mut self.state_mut(), key);
+        self.wake();
+        trash.iter().for_each(|folder| remove_folder(folder));
     }
 
     /// Makes room for `bytes` of `key`, removing what is needed later.
@@ -314,6 +358,10 @@ impl Store {
             let uses = self.uses.read().unwrap_or_else(PoisonError::into_inner);
             let next_use =
                 |key: &RenditionKey| uses.get(&(key.media, key.profile.clone())).copied();
+            let is_spare = state.entries.get(key).is_some_and(|entry| entry.spare);
+            if is_spare && next_use(key).is_none() {
+                return Err(StoreError::Full { reason: "nobody needs it, and nothing is free" });
+            }
             let keys: Vec<RenditionKey> = state.entries.keys().cloned().collect();
             let candidates: Vec<evict::Candidate> = state
                 .entries
@@ -481,6 +529,7 @@ impl State {
             touched: AtomicU64::new(0),
             lock: shared::unlocked(),
             bad: Vec::new(),
+            spare: false,
         }
     }
 }

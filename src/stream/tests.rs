@@ -154,6 +154,31 @@ async fn who_waits_for_a_segment_gets_it_as_soon_as_it_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn lead_and_limits_change_while_channels_run() {
+    let rig = Rig::prepared();
+    let _viewer = rig.tuning.join(CHANNEL, who("one")).unwrap();
+    let limits = ViewerLimits {
+        lead_ms: 12_000,
+        linger_ms: 30_000,
+        per_channel: 1,
+        per_user: 0,
+        idle_ms: 300_000,
+    };
+    let headroom = || rig.tuning.state(CHANNEL).unwrap().headroom_ms;
+    rig.sleep(3_000).await;
+    assert!((6_500..10_000).contains(&headroom()), "{}", headroom());
+    rig.steering.limit_viewers(limits);
+    rig.sleep(1_000).await;
+    assert!(headroom() >= 11_500, "{}", headroom());
+    let full = rig.tuning.join(CHANNEL, who("two")).map(|_| ());
+    assert_eq!(full, Err(JoinError::Full { limit: 1 }));
+    rig.steering.limit_viewers(ViewerLimits { lead_ms: 3_000, per_channel: 2, ..limits });
+    assert!(rig.tuning.join(CHANNEL, who("two")).is_ok());
+    rig.sleep(11_000).await;
+    assert!((2_500..6_000).contains(&headroom()), "{}", headroom());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_playlist_goes_on_and_never_back() {
     let rig = Rig::prepared();
     let mut last = numbers(&rig.listed(Form::Plain).await);
@@ -242,7 +267,7 @@ async fn a_slow_viewer_is_skipped_once_and_then_dropped() {
 #[tokio::test(start_paused = true)]
 async fn the_burst_is_as_long_as_it_is_set() {
     for lead_ms in [1_000, 6_000, 8_000, 15_000] {
-        let rig = Rig::with(|settings| settings.lead_ms = lead_ms);
+        let rig = Rig::with(|settings| settings.viewers.lead_ms = lead_ms);
         let _first = rig.join();
         rig.sleep(3_000).await;
         let mut viewer = rig.join();
@@ -306,7 +331,7 @@ async fn a_session_ends_when_a_person_says_so_and_may_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_user_has_so_many_streams_and_its_own_old_one_gives_way() {
-    let rig = Rig::with(|settings| settings.viewers_per_user = 1);
+    let rig = Rig::with(|settings| settings.viewers.per_user = 1);
     let from = |agent: &str| ViewerInfo { user_agent: agent.to_owned(), ..who("ts") };
     let mut old = rig.tuning.join(CHANNEL, from("kodi")).unwrap();
     assert!(old.next().await.is_some());
@@ -588,19 +613,21 @@ impl Rig {
         let clock: SharedClock = Arc::new(PausedClock { base: tokio::time::Instant::now() });
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
-            own_machine: true,
+            outside: crate::foundation::reach::Outside::default(),
             acceleration: crate::domain::AccelerationChoice::default(),
             runs: crate::domain::FfmpegRuns::default(),
             cache_dir: folder.path().to_owned(),
             shown_dir: folder.path().join("shown"),
             cache_bytes: 0,
-            lead_ms: 7_000,
-            linger_ms: 30_000,
-            viewers_per_channel: 3,
-            viewers_per_user: 0,
+            viewers: ViewerLimits {
+                lead_ms: 7_000,
+                linger_ms: 30_000,
+                per_channel: 3,
+                per_user: 0,
+                idle_ms: 300_000,
+            },
             throttle: pace::Throttle::default(),
-            idle_ms: 300_000,
-            ahead_ms: 0,
+            ahead: ahead::Rules { horizon_ms: 0, whole_library: false, cpu_percent: 50 },
             ffmpeg: "ffmpeg".into(),
             limits: pool::Limits::default(),
         };

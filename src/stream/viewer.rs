@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::channel::Live;
 use super::core::Counts;
@@ -88,6 +89,12 @@ impl Viewer {
     /// this viewer is dropped.
     pub fn hold(&self, thing: impl Any + Send) {
         self.session.hold(Box::new(thing));
+    }
+
+    /// Is cancelled when somebody else ends the session, also when nobody takes this stream just
+    /// then: its connection has nothing to wait for any more.
+    pub fn cut(&self) -> CancellationToken {
+        self.session.cut()
     }
 
     /// Goes on at now, or ends; says which.

@@ -13,13 +13,13 @@ mod push;
 mod slots;
 mod variables;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
@@ -27,7 +27,6 @@ use crate::domain::{ChannelId, LineupChannel};
 use crate::formats::hdhomerun::Device;
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
-use crate::stream::{Tuning, ViewerInfo};
 
 pub use slots::{SlotError, SlotGuard, SlotUse, Slots};
 
@@ -51,29 +50,24 @@ pub type LineupSource = Arc<dyn Fn() -> Option<Arc<Vec<LineupChannel>>> + Send +
 
 /// Where a channel's stream comes from.
 pub trait Channels: Debug + Send + Sync {
-    /// Joins a channel on behalf of `client`; the stream ends when it is dropped.
+    /// Joins a channel on behalf of `client`; the stream ends when it is dropped. `held` is dropped
+    /// the moment its session ends, which may be before that.
     ///
     /// # Errors
     /// A few words for the client.
-    fn join(&self, channel: ChannelId, client: IpAddr)
-    -> Result<BoxStream<'static, Bytes>, String>;
-}
-
-impl Channels for Tuning {
     fn join(
         &self,
         channel: ChannelId,
         client: IpAddr,
-    ) -> Result<BoxStream<'static, Bytes>, String> {
-        let user_agent = "HDHomeRun control port".to_owned();
-        let who =
-            ViewerInfo { addr: client, user_agent, via: "hdhomerun", user: None, ticket: None };
-        match Self::join(self, channel, who) {
-            Ok(viewer) => Ok(viewer.boxed()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
+        held: Held,
+    ) -> Result<BoxStream<'static, Bytes>, String>;
+
+    /// Ends what `client` left behind on a tuner that is on `channel`; whether there was anything.
+    fn make_way(&self, channel: ChannelId, client: IpAddr) -> bool;
 }
+
+/// What a session holds until it ends.
+pub type Held = Box<dyn Any + Send>;
 
 /// How one of the ports is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Duration;
 
 use super::push::{Interest, push};
-use super::slots::{SlotError, SlotGuard, Slots};
+use super::slots::{SharedGuard, SlotError, Slots};
 use super::variables::{Asked, Effect, Target, Variables};
 use super::{Channels, LineupSource, PortState, RETRY, Settings, note};
 use crate::domain::{ChannelId, UtcMillis};
@@ -174,8 +174,9 @@ struct Sending {
     target: Target,
     stop: Stop,
     interest: Arc<Interest>,
-    /// Frees the tuner when this is dropped, which is before its task has noticed.
-    _guard: SlotGuard,
+    /// Frees the tuner when this is dropped, which is before its task has noticed; its session does
+    /// the same when it ends.
+    _guard: SharedGuard,
 }
 
 impl Drop for Sending {
@@ -261,14 +262,18 @@ impl Desk {
     ) -> Result<(), String> {
         let client = target.to.ip();
         let now_ms = self.clock.now_ms();
-        let guard =
-            self.slots.claim(Some(tuner), channel, client, UtcMillis(now_ms)).map_err(|error| {
-                match error {
-                    SlotError::AllBusy => "resource busy".to_owned(),
-                    SlotError::NoSuchTuner { .. } => error.to_string(),
-                }
-            })?;
-        let stream = self.channels.join(channel, client)?;
+        let claim = || self.slots.claim(Some(tuner), channel, client, UtcMillis(now_ms));
+        let guard = match claim() {
+            Err(SlotError::AllBusy) if self.makes_way(tuner, client) => claim(),
+            claimed => claimed,
+        };
+        let guard = guard.map_err(|error| match error {
+            SlotError::AllBusy => "resource busy".to_owned(),
+            SlotError::NoSuchTuner { .. } => error.to_string(),
+        })?;
+        let guard = SharedGuard::new(guard);
+        let held = Box::new(guard.clone());
+        let stream = self.channels.join(channel, client, held)?;
         let id = self.count.fetch_add(1, Ordering::Relaxed);
         let stop = self.stop.child();
         let sending = Sending {
@@ -295,6 +300,13 @@ impl Desk {
             }
         });
         Ok(())
+    }
+
+    /// Ends what the client itself left behind on a tuner, over HTTP; whether there was anything.
+    fn makes_way(&self, tuner: usize, client: IpAddr) -> bool {
+        let used = self.slots.uses().get(tuner).copied().flatten();
+        let own = used.filter(|used| used.client == client);
+        own.is_some_and(|used| self.channels.make_way(used.channel, client))
     }
 
     /// Ends what a tuner sends, if it sends; says where to and who wanted it.

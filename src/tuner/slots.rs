@@ -103,6 +103,25 @@ impl Slots {
     }
 }
 
+/// A tuner in use that two hold, of whom either can give it back.
+#[derive(Debug, Clone)]
+pub(super) struct SharedGuard {
+    guard: Arc<Mutex<Option<SlotGuard>>>,
+}
+
+impl SharedGuard {
+    pub(super) fn new(guard: SlotGuard) -> Self {
+        Self { guard: Arc::new(Mutex::new(Some(guard))) }
+    }
+}
+
+impl Drop for SharedGuard {
+    fn drop(&mut self) {
+        let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(guard);
+    }
+}
+
 impl SlotGuard {
     /// Which tuner it is, from 0.
     pub fn tuner(&self) -> usize {

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
@@ -79,6 +81,36 @@ async fn a_tuner_that_http_uses_is_busy() {
     assert_eq!(busy, "ERROR: resource busy");
     assert_eq!(control.ask("/tuner0/target", None).await, "none");
     drop(http);
+    assert_eq!(device.slots.uses(), [None, None]);
+}
+
+#[tokio::test]
+async fn what_the_same_client_left_behind_makes_way() {
+    let device = Running::start(None).await;
+    let own = [127, 0, 0, 1].into();
+    let guard = device.slots.claim(Some(0), ChannelId(2), own, UtcMillis(0)).unwrap();
+    let mut control = device.connect().await;
+    control.ask("/tuner0/vchannel", Some("5")).await;
+    // While it is watched, nobody is cut off.
+    let target = "udp://127.0.0.1:50000";
+    assert_eq!(control.ask("/tuner0/target", Some(target)).await, "ERROR: resource busy");
+    *device.channels.left_behind.lock().unwrap() = Some(guard);
+    assert_eq!(control.ask("/tuner0/target", Some(target)).await, target);
+    assert_eq!(device.slots.uses()[0].map(|used| used.channel), Some(ChannelId(1)));
+    assert_eq!(device.channels.asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_tuner_is_free_the_moment_its_session_is_ended() {
+    let device = Running::start(None).await;
+    let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = format!("udp://{}", receiver.local_addr().unwrap());
+    let mut control = device.connect().await;
+    control.ask("/tuner0/vchannel", Some("5")).await;
+    control.ask("/tuner0/target", Some(&target)).await;
+    assert!(device.slots.uses()[0].is_some());
+    let held = device.channels.held.lock().unwrap().take();
+    drop(held);
     assert_eq!(device.slots.uses(), [None, None]);
 }
 
@@ -196,6 +228,7 @@ fn run(program: &str, args: &[&str], fix: &str) -> (i32, String) {
 struct Running {
     tuner: Tuner,
     slots: Slots,
+    channels: Arc<Counting>,
     stop: Stop,
 }
 
@@ -212,9 +245,11 @@ impl Running {
         let lineup = Arc::new(vec![channel(1, "5", "Films"), channel(2, "7.1", "Shows")]);
         let source: LineupSource = Arc::new(move || Some(Arc::clone(&lineup)));
         let (slots, stop) = (Slots::new(2), Stop::new());
+        let channels = Arc::new(Counting::default());
         let clock = SystemClock::start();
-        let tuner = start(settings, slots.clone(), Arc::new(Counting), source, clock, &stop);
-        Self { tuner, slots, stop }
+        let tuner =
+            start(settings, slots.clone(), Arc::<Counting>::clone(&channels), source, clock, &stop);
+        Self { tuner, slots, channels, stop }
     }
 
     async fn discovery_port(&self) -> u16 {
@@ -269,11 +304,29 @@ async fn within<F: Future>(future: F) -> F::Output {
 }
 
 /// Null packets with right counters on one PID, as fast as they are taken.
-#[derive(Debug)]
-struct Counting;
+#[derive(Debug, Default)]
+struct Counting {
+    /// What the last session holds.
+    held: Mutex<Option<Held>>,
+    /// A tuner that somebody left behind.
+    left_behind: Mutex<Option<SlotGuard>>,
+    asked: AtomicUsize,
+}
 
 impl Channels for Counting {
-    fn join(&self, _: ChannelId, _: IpAddr) -> Result<BoxStream<'static, Bytes>, String> {
+    fn make_way(&self, _: ChannelId, _: IpAddr) -> bool {
+        // Whoever holds a tuner in these tests is told so.
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.left_behind.lock().unwrap().take().is_some()
+    }
+
+    fn join(
+        &self,
+        _: ChannelId,
+        _: IpAddr,
+        held: Held,
+    ) -> Result<BoxStream<'static, Bytes>, String> {
+        *self.held.lock().unwrap() = Some(held);
         let block = |first: u8| {
             let packet = |n: u8| {
                 let mut packet = [0xFF; 188];

@@ -13,7 +13,7 @@ import { get, startServer, until } from "./server.mjs";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
-const PAGES = ["/guide", "/player/1", "/channels", "/media", "/sessions", "/operator", "/connect", "/settings/profiles", "/settings/transcoding", "/settings/watermarks", "/settings/slates", "/login"];
+const PAGES = ["/guide", "/player/1", "/channels", "/media", "/sessions", "/operator", "/connect", "/settings/profiles", "/settings/transcoding", "/settings/streaming", "/settings/watermarks", "/settings/slates", "/login"];
 
 const GUIDE = /\/ui\/guide\?/;
 

@@ -15,7 +15,7 @@ use crate::support::tune::first_picture;
 /// Channels that are tuned, each for the first time.
 const CHANNELS: u64 = 24;
 
-/// Six films of forty seconds, half of them MP4 and half Matroska, in the form of `360p25`.
+/// Six films of forty seconds, half of them Matroska, the others MP4 both plain and in fragments, in the form of `360p25`.
 fn films() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let made = FOLDER.get_or_init(|| {
@@ -33,7 +33,14 @@ fn films() -> &'static Path {
             let kind = if n % 2 == 0 { "mkv" } else { "mp4" };
             let path = folder.path().join(format!("film {n}.{kind}"));
             let from = first.to_str().unwrap();
-            ffmpeg(&["-i", from, "-c", "copy", path.to_str().unwrap()]);
+            // The third and the fifth are fragmented.
+            let flags = if n % 2 == 1 { "+frag_keyframe+delay_moov" } else { "" };
+            let mut args = vec!["-i", from, "-c", "copy"];
+            if !flags.is_empty() {
+                args.extend(["-movflags", flags]);
+            }
+            args.push(path.to_str().unwrap());
+            ffmpeg(&args);
         }
         folder
     });
@@ -45,7 +52,7 @@ fn a_conforming_library_tunes_cold_without_ffmpeg_and_without_cache() {
     run(async {
         // Nothing is conformed ahead; what is on air now and next is opened.
         let app = App::with(&[films().to_owned()], |config| {
-            config.streaming.ahead_minutes = 0;
+            config.streaming.preparing.ahead_minutes = 0;
             config.playout.build_days = 1;
         })
         .await;

@@ -26,3 +26,4 @@ mod strangers;
 mod support;
 mod tidy;
 mod transcoding;
+mod upstreams;

@@ -194,6 +194,9 @@ fn a_session_that_is_ended_by_hand_frees_its_tuner_and_is_remembered() {
         assert_eq!(app.operator().json("/api/sessions").await, json!([]));
         let next = Wire::open(&app, &path, "another").await;
         assert_eq!(next.status, 200, "the tuner is free while the old connection stands");
+        // That stands for a second more, not until a write has waited too long.
+        let mut wire = wire;
+        tokio::time::timeout(Duration::from_secs(20), wire.read_on(usize::MAX)).await.unwrap();
         drop((wire, next));
         let mut found = Value::Null;
         app.until("the history", async || {
@@ -265,6 +268,56 @@ fn the_throttler_is_changed_while_the_server_runs() {
         for line in ["mode: \"burst\"", "target_bitrate_bps: 50000000", "read_size: 4096"] {
             assert!(file.contains(line), "{line} is not in\n{file}");
         }
+        app.stop().await;
+    });
+}
+
+#[test]
+fn limits_and_preparation_are_changed_while_the_server_runs() {
+    run(async {
+        let app = with_tuners(4).await;
+        let put = |path: &'static str, body: Value| {
+            let request = app.operator().request(Method::PUT, path).json(&body);
+            async move { request.send().await.unwrap().status().as_u16() }
+        };
+        let (sessions_at, preparation_at) = ("/api/settings/sessions", "/api/settings/preparation");
+        let channel = app.channels().await[0].clone();
+        let path = format!("/iptv/channel/{}.ts", channel.number);
+        let open = async |agent: &str| Wire::open(&app, &path, agent).await;
+        let (one, two) = (open("one").await, open("two").await);
+        assert_eq!((one.status, two.status), (200, 200));
+        assert_eq!(put(sessions_at, json!({ "max_sessions_per_channel": 1 })).await, 200);
+        assert_eq!(open("three").await.status, 503, "the limit holds");
+        assert_eq!(app.operator().json("/api/sessions").await.as_array().unwrap().len(), 2);
+        let more = json!({ "max_sessions_per_channel": 9, "max_sessions_per_user": 2 });
+        assert_eq!(put(sessions_at, more).await, 200);
+        assert_eq!(open("four").await.status, 429);
+        assert_eq!(put(sessions_at, json!({ "lead_seconds": 3 })).await, 200);
+        for (path, body) in [
+            (sessions_at, json!({ "lead_seconds": 0 })),
+            (sessions_at, json!({ "max_sessions_per_channel": 10_001 })),
+            (sessions_at, json!({ "speed": 1 })),
+            (preparation_at, json!({ "cpu_percent": 0 })),
+            (preparation_at, json!({ "ahead_minutes": 1_441 })),
+        ] {
+            assert_eq!(put(path, body.clone()).await, 422, "{body}");
+        }
+        let library = async || app.operator().json("/api/preparation").await["library"].clone();
+        assert_eq!(library().await, Value::Null);
+        let whole = json!({ "whole_library": true, "cpu_percent": 75 });
+        assert_eq!(put(preparation_at, whole).await, 200);
+        // Viewers are served first; what they wait for may take the machine all the time.
+        app.until("a survey of the library", async || {
+            library().await["total"].as_u64().is_some_and(|total| total > 0)
+        })
+        .await;
+        assert_eq!(put(preparation_at, json!({ "whole_library": false })).await, 200);
+        app.until("its end", async || library().await.is_null()).await;
+        let file = app.config_text();
+        for line in ["lead_seconds: 3", "ahead_cpu_percent: 75", "max_sessions_per_user: 2"] {
+            assert!(file.contains(line), "{line} is not in\n{file}");
+        }
+        drop((one, two));
         app.stop().await;
     });
 }

@@ -63,7 +63,7 @@ fn media_that_is_gone_is_a_technical_difficulty_and_only_the_operator_is_told_wh
             path,
         ]);
         let app = App::with(&[folder.path().to_owned()], |config| {
-            config.streaming.ahead_minutes = 0;
+            config.streaming.preparing.ahead_minutes = 0;
         })
         .await;
         app.until_lineup().await;

@@ -52,7 +52,7 @@ async fn play_in(folder: &Path, scenario: &Scenario) -> anyhow::Result<Observed>
     let media = folder.join("media");
     make_media(&media, scenario.setup).await.context("make media")?;
     let mut config = Config::default();
-    config.streaming.ahead_minutes = 0;
+    config.streaming.preparing.ahead_minutes = 0;
     config.streaming.default_profile = Profile::named("360p24");
     config.library.scan_interval_minutes = 10_080;
     config.hdhomerun.udp_port = 0;

@@ -173,7 +173,14 @@ impl Desk {
         let stop = Stop::new();
         let clock = SystemClock::start();
         let processes = processes(&stop, &dir.path().join("run"));
-        let libraries = Libraries::new(db.clone(), processes, "ffprobe".into(), true, clock, &stop);
+        let libraries = Libraries::new(
+            db.clone(),
+            processes,
+            "ffprobe".into(),
+            Outside { own_machine: true, authorities: None },
+            clock,
+            &stop,
+        );
         Self { dir, db, libraries, stop }
     }
 

@@ -9,6 +9,7 @@ pub mod channels;
 pub mod collections;
 pub mod health;
 pub mod libraries;
+pub mod limits;
 pub mod media;
 pub mod preparation;
 pub mod profile_view;

@@ -26,6 +26,24 @@ pub struct PreparationView {
     in_process_files: usize,
     /// Bytes of memory that their tables take.
     in_process_memory_bytes: usize,
+    /// How far the whole library is; `null` unless all of it is prepared.
+    library: Option<LibraryView>,
+}
+
+/// How far the whole library is; each item counts once for each profile in use.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LibraryPreparation)]
+pub struct LibraryView {
+    /// `working`, `stands_back` (something else goes first), `full` (no free room) or `done`.
+    state: &'static str,
+    /// Items in all.
+    total: usize,
+    /// Of them, those that conform already and are read from their own files.
+    in_process: usize,
+    /// Of them, those that were prepared.
+    prepared: usize,
+    /// Of them, those that cannot be prepared.
+    failed: usize,
 }
 
 /// Something that is being made.
@@ -77,6 +95,13 @@ pub async fn show(Has(state): Has<State>) -> Json<PreparationView> {
         cache_limit_bytes: now.cache.1,
         in_process_files: now.opened.0,
         in_process_memory_bytes: now.opened.1,
+        library: now.library.map(|library| LibraryView {
+            state: library.state.as_str(),
+            total: library.total,
+            in_process: library.in_process,
+            prepared: library.prepared,
+            failed: library.failed,
+        }),
     })
 }
 

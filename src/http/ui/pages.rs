@@ -54,6 +54,7 @@ pub(super) const PAGES: &[Page] = &[
     Page::setting("watermarks", "/settings/watermarks", "Watermarks"),
     Page::setting("slates", "/settings/slates", "Slates"),
     Page::setting("transcoding", "/settings/transcoding", "Transcoding"),
+    Page::setting("streaming", "/settings/streaming", "Streaming"),
 ];
 
 const TEMPLATES: &[(&str, &str)] = &[
@@ -65,6 +66,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("watermarks.html", include_str!("templates/watermarks.html")),
     ("slates.html", include_str!("templates/slates.html")),
     ("transcoding.html", include_str!("templates/transcoding.html")),
+    ("streaming.html", include_str!("templates/streaming.html")),
     ("media.html", include_str!("templates/media.html")),
     ("sessions.html", include_str!("templates/sessions.html")),
     ("operator.html", include_str!("templates/operator.html")),

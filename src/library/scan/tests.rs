@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::{LibraryId, LibraryKind};
 use crate::foundation::clock::SystemClock;
+use crate::foundation::reach::Outside;
 use crate::library::testing::{Runner, SMALL, make};
 
 use super::*;
@@ -236,7 +237,7 @@ impl Shelf {
         stop: Stop,
     ) -> Result<(Vec<ScannedMedia>, ScanSummary), ScanError> {
         let scan = Scan {
-            own_machine: true,
+            outside: Outside { own_machine: true, authorities: None },
             library: Library {
                 connections: None,
                 id: LibraryId(1),

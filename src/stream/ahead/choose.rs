@@ -32,16 +32,23 @@ pub struct Job {
     pub at: UtcMillis,
     /// Whether viewers of a running channel see it soon.
     pub soon: bool,
+    /// Whether nobody sees it as far as is planned: it is made because there is time.
+    pub spare: bool,
 }
 
 impl Job {
     /// Whether this takes the place of `running`, which then goes on later.
     ///
-    /// Only for viewers: what is on air changes all the time, and stopping costs a start.
+    /// Only for viewers, or in place of something spare: what is on air changes all the time, and
+    /// stopping costs a start.
     pub fn replaces(&self, running: &Self) -> bool {
-        let same =
-            self.media.id == running.media.id && self.profile.shape() == running.profile.shape();
-        self.soon && !running.soon && !same
+        let presses = (self.soon && !running.soon) || (!self.spare && running.spare);
+        presses && !self.is_same(running)
+    }
+
+    /// Whether both make the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.media.id == other.media.id && self.profile.shape() == other.profile.shape()
     }
 }
 
@@ -65,7 +72,7 @@ pub fn next_job(
             // A broadcast cannot be made before it is sent.
             if !media.is_live() && needs(media, line.profile) {
                 let profile = line.profile.clone();
-                let job = Job { media: Arc::clone(media), profile, at, soon };
+                let job = Job { media: Arc::clone(media), profile, at, soon, spare: false };
                 best = Some((rank, job));
             }
         }
@@ -179,11 +186,15 @@ mod tests {
             profile: Profile::named("720p25").unwrap(),
             at: UtcMillis(0),
             soon,
+            spare: false,
         };
         assert!(job(1, true).replaces(&job(2, false)));
         assert!(!job(1, true).replaces(&job(1, false)));
         assert!(!job(1, true).replaces(&job(2, true)));
         assert!(!job(1, false).replaces(&job(2, false)));
+        let spare = |id| Job { spare: true, ..job(id, false) };
+        assert!(job(1, false).replaces(&spare(2)) && !spare(1).replaces(&spare(2)));
+        assert!(!job(1, false).replaces(&spare(1)));
     }
 
     #[test]

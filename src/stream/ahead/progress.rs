@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Line;
+use super::library::LibraryProgress;
 use crate::domain::{ChannelId, Media, MediaId, UtcMillis};
 
 /// How ready a media item is on a profile.
@@ -63,6 +64,8 @@ pub struct Preparation {
     pub cache: (u64, u64),
     /// Files that are read in process and opened, and the bytes of memory they take.
     pub opened: (usize, usize),
+    /// How far the whole library is, when all of it is made.
+    pub library: Option<LibraryProgress>,
 }
 
 /// Adds up how ready a channel is from `now` on for `window_ms`.

@@ -36,6 +36,11 @@ impl Findings {
         Self { folder, abilities: OnceCell::new() }
     }
 
+    /// Where they lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What this ffmpeg can do; asked once, and everything while it does not say.
     pub(super) async fn abilities(&self, means: &Means) -> Abilities {
         let ask = || async {

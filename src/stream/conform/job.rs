@@ -253,7 +253,7 @@ fn opening(profile: &Profile, hole: Hole, end: Option<i64>) -> Option<i64> {
 
 /// What is done to the task's media; a slate without a probe is a picture, everything else goes by
 /// its probe.
-fn treatment(task: &Task, barred: Barred<'_>) -> Result<Treatment, String> {
+pub(super) fn treatment(task: &Task, barred: Barred<'_>) -> Result<Treatment, String> {
     if task.effort == Effort::Slate && task.media.probe.is_none() {
         return Ok(Treatment { video: VideoTreatment::Still, audio: AudioTreatment::Silence });
     }

@@ -10,6 +10,7 @@
 mod attempts;
 mod connections;
 mod place;
+mod porter;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,11 +18,11 @@ use std::time::Duration;
 use self::attempts::{Attempt, Attempts};
 pub(super) use self::connections::Connections;
 pub(super) use self::place::Placing;
+pub(super) use self::porter::Porter;
 use super::Conformer;
 use super::hole::Hole;
 use super::run::{self, Extras, Feed, RunEnd, Task};
 use crate::domain::{Cause, ConformEnd, Upstream};
-use crate::foundation::reach;
 use crate::stream::ffmpeg;
 
 /// A relay that no channel has asked for this long is not needed any more, in milliseconds.
@@ -90,12 +91,12 @@ impl Conformer {
             let reason = "every stream that the provider allows is in use".to_owned();
             return Err(Lost { cause: Cause::SrcSlots, reason });
         };
-        allowed(upstream, self.means.own_machine).await?;
+        let inlet = self.means.porter.inlet(upstream).await?;
         let treatment = ffmpeg::relayed(&task.profile);
         let hole = Hole { start: 0, until: None };
         let abilities = self.means.findings.abilities(&self.means).await;
         let extras = Extras { abilities, words: None, gain: 0, effort: task.effort };
-        let feed = Feed::Broadcast { upstream, placing };
+        let feed = Feed::Broadcast { upstream: &inlet, placing };
         let end = run::run(&self.means, task, &treatment, &extras, hole, feed).await;
         let (cause, reason) = match end {
             // A broadcast has no end of its own.
@@ -105,42 +106,27 @@ impl Conformer {
             RunEnd::Misfit { reason, .. } => (Cause::MediaCorrupt, reason),
             // Broadcasts stay on the processor.
             RunEnd::HardwareFailed { reason, .. } => (Cause::HwFail, reason),
-            RunEnd::Over(ConformEnd::Unusable { reason }) => (Cause::SrcReset, reason),
+            RunEnd::Over(ConformEnd::Unusable { reason }) => self.lost(upstream, reason),
             RunEnd::Over(ConformEnd::Exited { code, signal }) => {
-                (Cause::SrcReset, format!("ffmpeg ended (code {code:?}, signal {signal:?})"))
+                self.lost(upstream, format!("ffmpeg ended (code {code:?}, signal {signal:?})"))
             }
             RunEnd::Over(end) => return Ok(end),
         };
         Err(Lost { cause, reason })
     }
+
+    /// Why a run ended, if the way to the source was the reason; otherwise for `reason`.
+    fn lost(&self, upstream: &Upstream, reason: String) -> (Cause, String) {
+        match self.means.porter.trouble(upstream) {
+            Some(Lost { cause, reason }) => (cause, reason),
+            None => (Cause::SrcReset, reason),
+        }
+    }
 }
 
 /// Why one try ended.
-struct Lost {
-    cause: Cause,
-    reason: String,
-}
-
-/// Whether an address may be asked, by where its name leads now.
-async fn allowed(upstream: &Upstream, own_machine: bool) -> Result<(), Lost> {
-    let host = upstream.host();
-    let authority = host.split_once("://").map_or(host.as_str(), |(_, rest)| rest);
-    let authority = authority.trim_start_matches('@');
-    let name = match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
-        _ => authority,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((name, 0)).await;
-    let found = found.map_err(|problem| {
-        let reason = format!("{name} cannot be found: {problem}");
-        Lost { cause: Cause::SrcDns, reason }
-    })?;
-    for address in found {
-        if !reach::is_reachable(address.ip(), own_machine) {
-            let reason = format!("{name} is at an address where sources are not looked for");
-            return Err(Lost { cause: Cause::SrcRefused, reason });
-        }
-    }
-    Ok(())
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) cause: Cause,
+    pub(super) reason: String,
 }

@@ -15,15 +15,17 @@ use super::book::Book;
 use super::findings::Findings;
 use super::grid::Assembler;
 use super::hole::{Hole, SHORT};
-use super::relay::{Connections, KEEP_MS, Placing};
+use super::relay::{Connections, KEEP_MS, Placing, Porter};
 use super::rules::Misfit;
-use crate::domain::{Accelerator, ConformEnd, ConformJob, Fact, Media, Profile, Upstream};
+use crate::domain::{Accelerator, ConformEnd, ConformJob, Fact, Media, Profile};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::ProcessError;
 use crate::mpegts::demux::{Demuxer, Sample};
 use crate::stream::direct::Shelf;
 use crate::stream::encoders::Encoders;
-use crate::stream::ffmpeg::{Abilities, Effort, Hardware, Run, Treatment, VideoTreatment, Words};
+use crate::stream::ffmpeg::{
+    Abilities, Effort, Hardware, Inlet, Run, Treatment, VideoTreatment, Words,
+};
 use crate::stream::pool::{Exit, Pool, Priority, Running};
 use crate::stream::rendition::RenditionKey;
 use crate::stream::store::{Appended, NewGop, Store, StoreError, Writer};
@@ -49,7 +51,7 @@ pub(super) struct Means {
     pub(super) still: PathBuf,
     pub(super) findings: Arc<Findings>,
     pub(super) connections: Connections,
-    pub(super) own_machine: bool,
+    pub(super) porter: Arc<Porter>,
     pub(super) encoders: Arc<Encoders>,
 }
 
@@ -62,7 +64,7 @@ pub(super) enum Feed<'a> {
     /// One place of a broadcast; what comes is placed on the clock.
     Broadcast {
         /// Which place.
-        upstream: &'a Upstream,
+        upstream: &'a Inlet,
         /// Where the next group goes.
         placing: &'a mut Placing,
     },

@@ -2,6 +2,7 @@
 //! pattern of ten blocks: what a rendition says to be frame `n` must show `n`.
 
 mod codecs;
+mod full;
 mod looks;
 
 use std::path::Path;
@@ -151,7 +152,7 @@ impl Rig {
             ffmpeg: ffmpeg_path,
             still: still.clone(),
             findings,
-            own_machine: true,
+            outside: crate::foundation::reach::Outside::default(),
             encoders,
         };
         let clock: SharedClock = SystemClock::start();
@@ -642,9 +643,13 @@ async fn work_ahead_makes_what_is_on_air_next() {
         store: Arc::clone(&rig.store),
         cards: Cards::install(folder.path()).unwrap(),
         clock,
-        horizon_ms: 60_000,
+        board: ahead::Board::new(ahead::Rules {
+            horizon_ms: 60_000,
+            whole_library: false,
+            cpu_percent: 50,
+        }),
     };
-    ahead::start(means, &rig.stop, ahead::Nudge::default(), move || ahead::Plans {
+    ahead::start(means, &rig.stop, move || ahead::Plans {
         channels: vec![Arc::clone(&on_air)],
         watched: HashSet::new(),
     });

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bytes::Bytes;
 
+use super::fragments::Fragments;
 use super::source::{Files, Source, Stamp};
 use super::units::{self, Pictures};
 use super::{Fault, SPAN, Unfit, matroska, mp4};
@@ -62,6 +63,7 @@ impl Group {
 #[derive(Debug)]
 pub(super) enum Layout {
     Mp4(Samples),
+    Fragments(Fragments),
     Matroska(matroska::Clusters),
 }
 
@@ -152,6 +154,7 @@ impl Film {
         self.check_stamp(source)?;
         let read = match &self.layout {
             Layout::Mp4(samples) => self.read_samples(source, samples, number, gop),
+            Layout::Fragments(fragments) => self.read_fragments(source, fragments, number, gop),
             Layout::Matroska(clusters) => {
                 clusters.read(source, &self.pictures, &self.profile, number, gop)
             }
@@ -202,6 +205,7 @@ impl Film {
                     + size_of_val(&*samples.patterns)
                     + samples.patterns.iter().map(|pattern| pattern.len()).sum::<usize>()
             }
+            Layout::Fragments(fragments) => fragments.memory(),
             Layout::Matroska(clusters) => clusters.memory(),
         };
         size_of::<Self>() + size_of_val(&*self.index.gops) + layout
@@ -226,10 +230,34 @@ impl Film {
         if let Some(tables) = &samples.audio {
             ranges.extend(mp4::samples(source, tables, &mark.audio, gop.audio_frames)?);
         }
-        let bytes = gather(source, &ranges, self.stamp.size)?;
+        self.gop_of(source, &ranges, pattern, gop)
+    }
+
+    fn read_fragments(
+        &self,
+        source: &dyn Source,
+        fragments: &Fragments,
+        number: usize,
+        gop: &GopEntry,
+    ) -> Result<Gop, Fault> {
+        let pattern = fragments.pattern(number).ok_or(Fault::Damaged)?;
+        let sounds = usize::try_from(gop.audio_frames).map_err(|_| Fault::Damaged)?;
+        let ranges = fragments.ranges(source, number, pattern.len(), sounds)?;
+        self.gop_of(source, &ranges, pattern, gop)
+    }
+
+    /// Reads pictures, which are shown as `pattern` says, and sounds.
+    fn gop_of(
+        &self,
+        source: &dyn Source,
+        ranges: &[Range<u64>],
+        pattern: &[u8],
+        gop: &GopEntry,
+    ) -> Result<Gop, Fault> {
+        let bytes = gather(source, ranges, self.stamp.size)?;
         let (pictures, sounds) = bytes.split_at_checked(pattern.len()).ok_or(Fault::Damaged)?;
         let mut video = Vec::with_capacity(pictures.len());
-        for (sample, shown) in pictures.iter().zip(&**pattern) {
+        for (sample, shown) in pictures.iter().zip(pattern) {
             let (data, idr) = self.pictures.unit(sample)?;
             if video.is_empty() && !idr {
                 return Err(Misfit::LongGroup.into());

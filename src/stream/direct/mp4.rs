@@ -6,7 +6,7 @@
 //! some megabytes.
 //!
 //! One edit list is honoured: an empty edit in front (a late start) and then one that plays all of
-//! the track from its first picture on, or cuts the priming of the sound. Any other one, fragments,
+//! the track from its first picture on, or cuts the priming of the sound. Any other one,
 //! several descriptions of samples and sound that is not evenly spaced are left to ffmpeg.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use super::boxes::{Head, Rows, Spread, be32, be64, boxes, child, path};
 use super::film::{Group, Layout, Plan, Request, Samples, ticks};
 use super::source::Source;
 use super::units::{Pictures, is_profile_audio};
-use super::{Fault, Unfit};
+use super::{Fault, Unfit, fragments};
 use crate::domain::{AudioCodec, Profile};
 use crate::mpegts::coding::{PictureCoding, SoundCodec};
 use crate::stream::coding::coding;
@@ -72,12 +72,19 @@ pub(super) struct Mark {
 pub(super) fn open(source: &dyn Source, request: &Request<'_>) -> Result<Plan, Unfit> {
     let (base, moov) = find_moov(source, request.stamp.size)?;
     let whole = 0..moov.len();
-    if child(&moov, &whole, b"mvex").is_some() {
-        return Err(Unfit::Kind("it is fragmented"));
-    }
     let movie_scale = path(&moov, &whole, &[b"mvhd"])
         .and_then(|range| scale_of(&moov, &range))
         .ok_or(Unfit::Kind("its header is damaged"))?;
+    if child(&moov, &whole, b"mvex").is_some() {
+        let tracks: Vec<(u32, Track)> = boxes(&moov, whole)
+            .filter(|found| found.kind == *b"trak")
+            .filter_map(|found| {
+                let id = fragments::track_id(&moov, &found.content)?;
+                Some((id, Track::parse(&moov, &found.content, movie_scale)?))
+            })
+            .collect();
+        return fragments::open(source, request, &moov, &tracks);
+    }
     let tracks: Vec<Track> = boxes(&moov, whole)
         .filter(|found| found.kind == *b"trak")
         .filter_map(|found| Track::parse(&moov, &found.content, movie_scale))
@@ -162,7 +169,7 @@ fn find_moov(source: &dyn Source, size: u64) -> Result<(u64, Vec<u8>), Unfit> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Video,
     Audio,
     Other,
@@ -170,18 +177,23 @@ enum Kind {
 
 /// What a track plays of its media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edit {
+pub(super) enum Edit {
     /// From `from` (in its own scale) on, after `empty` ticks of nothing, for `length` ticks.
     Plain { empty: i64, from: i64, length: Option<i64> },
     /// Anything else.
     Other,
 }
 
+impl Edit {
+    /// All of the media, from its first sample on.
+    pub(super) const NONE: Self = Self::Plain { empty: 0, from: 0, length: None };
+}
+
 #[derive(Debug)]
-struct Track {
-    kind: Kind,
-    scale: i64,
-    edit: Edit,
+pub(super) struct Track {
+    pub(super) kind: Kind,
+    pub(super) scale: i64,
+    pub(super) edit: Edit,
     description: Range<usize>,
     times: Rows,
     offsets: Option<Rows>,
@@ -287,7 +299,7 @@ fn scale_of(moov: &[u8], header: &Range<usize>) -> Option<i64> {
 
 fn edit(moov: &[u8], track: &Range<usize>, movie_scale: i64) -> Edit {
     let Some(list) = path(moov, track, &[b"edts", b"elst"]) else {
-        return Edit::Plain { empty: 0, from: 0, length: None };
+        return Edit::NONE;
     };
     read_edit(moov, &list, movie_scale).unwrap_or(Edit::Other)
 }
@@ -394,17 +406,8 @@ impl Builder<'_> {
         if (self.zero / 90 - self.request.start_ms).abs() > 1 {
             return Err(Unfit::Kind("its start is not where ffprobe sees it"));
         }
-        let coding = coding(self.request.profile).picture;
-        let (entries, record): (&[&[u8; 4]], _) = match coding {
-            PictureCoding::H264 => (&[b"avc1"], b"avcC"),
-            PictureCoding::Hevc => (&[b"hvc1", b"hev1"], b"hvcC"),
-        };
-        let pictures = entries.iter().find_map(|entry| {
-            let range = video.description(self.moov, entry)?;
-            let config = child(self.moov, &(range.start + 78..range.end), record)?;
-            Pictures::parse(coding, self.moov.get(config)?)
-        });
-        let pictures = pictures.ok_or(Unfit::Kind("its picture is described in another way"))?;
+        let pictures = pictures_of(self.moov, video, self.request.profile)
+            .ok_or(Unfit::Kind("its picture is described in another way"))?;
         let mut patterns = Patterns::default();
         let (mut groups, mut marks, phase) = self.pictures(video, &mut patterns)?;
         if let Some(audio) = audio {
@@ -507,7 +510,7 @@ impl Builder<'_> {
         let Edit::Plain { empty, from, length } = track.edit else {
             return Err(Unfit::Kind("its sound is edited"));
         };
-        if !self.is_profile_sound(track) {
+        if !is_profile_sound(self.moov, track, self.request.profile) {
             return Err(Unfit::Kind("its sound is described in another way"));
         }
         let mut count = i64::from(track.sizes.count);
@@ -552,27 +555,67 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
 
-    /// Whether a track's sound is described as the profile's is coded.
-    fn is_profile_sound(&self, track: &Track) -> bool {
-        let coding = coding(self.request.profile).sound;
-        match coding.codec {
-            SoundCodec::Aac => {
-                let config = track.description(self.moov, b"mp4a").and_then(|range| {
-                    // QuickTime's has a longer description with the rest in a box of its own.
-                    let boxes = match self.moov.get(range.start + 8..range.start + 10)? {
-                        [0, 0] => range.start + 28..range.end,
-                        [0, 1] => child(self.moov, &(range.start + 44..range.end), b"wave")?,
-                        _ => return None,
-                    };
-                    audio_config(self.moov.get(child(self.moov, &boxes, b"esds")?)?)
-                });
-                config.is_some_and(|config| is_profile_audio(&coding, config))
-            }
-            // What it is exactly stands in every frame.
-            SoundCodec::Ac3 => track.description(self.moov, b"ac-3").is_some(),
+/// How the pictures of a track are coded, if that is how the profile's are.
+pub(super) fn pictures_of(moov: &[u8], track: &Track, profile: &Profile) -> Option<Pictures> {
+    let coding = coding(profile).picture;
+    let (entries, record): (&[&[u8; 4]], _) = match coding {
+        PictureCoding::H264 => (&[b"avc1"], b"avcC"),
+        PictureCoding::Hevc => (&[b"hvc1", b"hev1"], b"hvcC"),
+    };
+    entries.iter().find_map(|entry| {
+        let range = track.description(moov, entry)?;
+        let config = child(moov, &(range.start + 78..range.end), record)?;
+        Pictures::parse(coding, moov.get(config)?)
+    })
+}
+
+/// Whether a track's sound is described as the profile's is coded.
+pub(super) fn is_profile_sound(moov: &[u8], track: &Track, profile: &Profile) -> bool {
+    let coding = coding(profile).sound;
+    match coding.codec {
+        SoundCodec::Aac => {
+            let config = track.description(moov, b"mp4a").and_then(|range| {
+                // QuickTime's has a longer description with the rest in a box of its own.
+                let boxes = match moov.get(range.start + 8..range.start + 10)? {
+                    [0, 0] => range.start + 28..range.end,
+                    [0, 1] => child(moov, &(range.start + 44..range.end), b"wave")?,
+                    _ => return None,
+                };
+                audio_config(moov.get(child(moov, &boxes, b"esds")?)?)
+            });
+            config.is_some_and(|config| is_profile_audio(&coding, config))
         }
+        // What it is exactly stands in every frame.
+        SoundCodec::Ac3 => track.description(moov, b"ac-3").is_some(),
     }
+}
+
+/// The samples that `moov` itself names, of a file whose fragments go on with them; `None` when its
+/// tables are damaged or too long for that.
+pub(super) fn table_samples(moov: &[u8], track: &Track) -> Option<Vec<fragments::Sample>> {
+    /// The first fragment of a file, not all of a film.
+    const MOST: u32 = 100_000;
+    let count = track.sizes.count;
+    if count == 0 {
+        return Some(Vec::new());
+    }
+    if count > MOST {
+        return None;
+    }
+    let mut keys = Keys::new(moov, track.keys);
+    let mut walk = track.walk(moov)?;
+    let mut times = track.times(moov);
+    let mut samples = Vec::new();
+    for sample in 0..count {
+        let (decoded, shown) = times.next()?;
+        let (size, offset) = (walk.size()?, walk.place.offset);
+        let key = keys.is_key(sample);
+        samples.push(fragments::Sample { decoded, shown, offset, size, key });
+        walk.step()?;
+    }
+    Some(samples)
 }
 
 fn rate_ticks(profile: &Profile) -> i64 {
@@ -604,13 +647,13 @@ impl<'a> Keys<'a> {
 
 /// The orders in which groups show their pictures, each kept once.
 #[derive(Default)]
-struct Patterns {
+pub(super) struct Patterns {
     known: HashMap<Box<[u8]>, u32>,
-    all: Vec<Box<[u8]>>,
+    pub(super) all: Vec<Box<[u8]>>,
 }
 
 impl Patterns {
-    fn add(&mut self, first: i64, shown: &[i64]) -> Result<u32, Unfit> {
+    pub(super) fn add(&mut self, first: i64, shown: &[i64]) -> Result<u32, Unfit> {
         let pattern: Option<Box<[u8]>> =
             shown.iter().map(|frame| u8::try_from(frame - first).ok()).collect();
         let pattern = pattern.ok_or(rules::Misfit::LongGroup)?;

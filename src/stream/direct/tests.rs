@@ -1,6 +1,7 @@
 //! Reading in process against the real ffmpeg: the same access units, whatever made the file; and
 //! against files that lie, change, hang or vanish.
 
+mod full;
 mod slow;
 
 use std::path::{Path, PathBuf};
@@ -145,7 +146,7 @@ impl Rig {
             ffmpeg: "ffmpeg".into(),
             still,
             findings,
-            own_machine: true,
+            outside: crate::foundation::reach::Outside::default(),
             encoders: super::super::encoders::Encoders::software_only(),
         };
         let shelf_too = Arc::clone(&shelf);
@@ -240,6 +241,33 @@ async fn mp4_files_give_what_ffmpegs_copy_gives() {
 }
 
 #[tokio::test]
+async fn fragmented_files_give_what_ffmpegs_copy_gives() {
+    let rig = Rig::start();
+    let reordered = clip("for-fragments.mp4", 6, "-bf 3");
+    let simple = clip("simple-for-fragments.mp4", 6, "-bf 0");
+    let rows = [
+        ("dash.mp4", "-movflags +dash+frag_keyframe+delay_moov+global_sidx"),
+        ("cmaf.mp4", "-movflags +cmaf+frag_keyframe+empty_moov+default_base_moof"),
+        ("many.mp4", "-movflags +cmaf+empty_moov+default_base_moof -frag_duration 300000"),
+        ("each.mp4", "-movflags +cmaf+frag_every_frame+empty_moov+default_base_moof"),
+        ("delayed.mp4", "-movflags +frag_keyframe+delay_moov"),
+    ];
+    for (name, flags) in rows {
+        rig.check_same(&remux(&reordered, name, "", &format!("-c copy {flags}")), 150).await;
+    }
+    let rows = [
+        ("empty.mp4", "-movflags +frag_keyframe+empty_moov+default_base_moof"),
+        ("filled.mp4", "-movflags +frag_keyframe"),
+        ("based.mp4", "-movflags +frag_keyframe+empty_moov"),
+    ];
+    for (name, flags) in rows {
+        rig.check_same(&remux(&simple, name, "", &format!("-c copy {flags}")), 150).await;
+    }
+    let mute = "-c copy -an -movflags +frag_keyframe+empty_moov+default_base_moof";
+    rig.check_same(&remux(&reordered, "mute-fragments.mp4", "", mute), 150).await;
+}
+
+#[tokio::test]
 async fn sound_that_begins_late_or_early_or_ends_early_stays_where_it_is() {
     let rig = Rig::start();
     let late = clip("late.mp4", 6, "-bf 2 -af adelay=0,asetpts=PTS+0.5/TB");
@@ -315,16 +343,16 @@ async fn what_does_not_conform_has_its_reason() {
     let open = clip("open.mp4", 6, "-bf 3 -x264-params open-gop=1");
     let long = clip("long.mp4", 6, "-g 500");
     let plain = clip("base.mp4", 6, "-bf 2");
-    let fragments = remux(&plain, "fragments.mp4", "", "-c copy -movflags +frag_keyframe");
     let cut = remux(&plain, "cut.mp4", "-ss 1", "-c copy");
     let edits = remux(&plain, "no-edits.mp4", "", "-c copy -use_editlist 0");
+    let gap = remux(&plain, "gap.mp4", "", "-c copy -movflags +frag_keyframe+empty_moov");
     let live = remux(&plain, "live.mkv", "", "-c copy -live 1");
     let rows = [
         (&live, "it has no list of key frames"),
         (&edits, "its sound is not evenly spaced"),
+        (&gap, "its sound is not evenly spaced"),
         (&open, "pictures are missing or doubled"),
         (&long, "its key frames are too far apart or cannot be started from"),
-        (&fragments, "it is fragmented"),
         (&cut, "its start is not where ffprobe sees it"),
     ];
     for (path, reason) in rows {
@@ -378,6 +406,7 @@ fn spoiled_and_cut_files_do_no_harm() {
         clip("spoiled.mp4", 3, "-bf 2 -g 10"),
         clip("spoiled-fast.mp4", 3, "-bf 2 -g 10 -movflags +faststart"),
         clip("spoiled.mkv", 3, "-bf 2 -g 10"),
+        clip("spoiled-fragments.mp4", 3, "-bf 2 -g 10 -movflags +cmaf+frag_keyframe+empty_moov"),
     ];
     for path in films {
         let (media, bytes) = (media(&path), std::fs::read(&path).unwrap());

@@ -18,8 +18,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::picture::{self, Graph};
-use super::{Abilities, AudioTreatment, Treatment, VideoTreatment, sound};
-use crate::domain::{AudioCodec, FfmpegRuns, FrameRate, Preset, Profile, Upstream, VideoCodec};
+use super::{Abilities, AudioTreatment, Inlet, Treatment, VideoTreatment, sound};
+use crate::domain::{AudioCodec, FfmpegRuns, FrameRate, Preset, Profile, VideoCodec};
 use crate::mpegts::ac3;
 
 /// Added to all times by ffmpeg; media time zero comes out at this tick (ten seconds).
@@ -69,7 +69,7 @@ pub struct Run<'a> {
     /// What encoded sound is lifted by, in hundredths of a decibel.
     pub gain: i32,
     /// Where a broadcast is read from, instead of the file; its times count from its first picture.
-    pub upstream: Option<&'a Upstream>,
+    pub upstream: Option<&'a Inlet>,
     /// What was set about all runs.
     pub tuning: &'a FfmpegRuns,
 }

@@ -22,4 +22,4 @@ pub use treatment::{
     AudioTreatment, Barred, Burned, Light, NothingToPlay, Repair, Treatment, VideoTreatment, Weave,
     decide,
 };
-pub use upstream::relayed;
+pub use upstream::{Inlet, relayed};

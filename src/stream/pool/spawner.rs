@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Spawner {
     requests: mpsc::Sender<Request>,
     started: Arc<AtomicU64>,
+    /// Cores of background processes; 0 for all.
+    background: Arc<AtomicUsize>,
 }
 
 struct Request {
@@ -52,19 +54,21 @@ impl Spawner {
     pub(super) fn start(registry: Registry, stop: Stop) -> io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
         let started = Arc::new(AtomicU64::new(0));
+        let background = Arc::new(AtomicUsize::new(0));
         let worker = Worker {
             runtime: Handle::current(),
             registry,
             stop,
             wrappers: Wrappers::find(),
             started: Arc::clone(&started),
+            background: Arc::clone(&background),
         };
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
             for request in inbox {
                 worker.serve(request);
             }
         })?;
-        Ok(Self { requests, started })
+        Ok(Self { requests, started, background })
     }
 
     /// Starts a process; `None` when the thread is gone.
@@ -83,6 +87,10 @@ impl Spawner {
         answer.await.ok()
     }
 
+    pub(super) fn confine_background(&self, cores: usize) {
+        self.background.store(cores, Ordering::Relaxed);
+    }
+
     pub(super) fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
     }
@@ -94,6 +102,7 @@ struct Worker {
     stop: Stop,
     wrappers: Wrappers,
     started: Arc<AtomicU64>,
+    background: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -134,13 +143,15 @@ impl Worker {
     ) -> io::Result<(Child, Started)> {
         let program = find_program(program)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such program"))?;
-        let mut words = self.wrappers.words(priority);
+        let mut words = self.wrappers.words(priority, self.background.load(Ordering::Relaxed));
         words.push(program.into_os_string());
         #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true).env("LC_ALL", "C");
+        // What a child asks outside goes the way it is told to.
+        command.env_remove("no_proxy").env_remove("NO_PROXY");
         for (name, _) in env::vars_os() {
             // Our own settings may hold secrets, which are no business of a child.
             if name.to_string_lossy().starts_with("EXSTREAMTV_") {
@@ -170,6 +181,9 @@ struct Wrappers {
     shell: Option<PathBuf>,
     nice: Option<PathBuf>,
     ionice: Option<PathBuf>,
+    taskset: Option<PathBuf>,
+    /// The cores that this process may run on.
+    cores: Vec<usize>,
 }
 
 impl Wrappers {
@@ -180,6 +194,8 @@ impl Wrappers {
             shell: find("/bin/sh"),
             nice: find("nice"),
             ionice: find("ionice"),
+            taskset: find("taskset"),
+            cores: allowed_cores(),
         };
         if found.setpriv.is_none() {
             tracing::warn!(
@@ -190,7 +206,7 @@ impl Wrappers {
         found
     }
 
-    fn words(&self, priority: Priority) -> Vec<OsString> {
+    fn words(&self, priority: Priority, background_cores: usize) -> Vec<OsString> {
         let mut words = Vec::new();
         let mut add = |program: &Option<PathBuf>, args: &[&str]| {
             if let Some(program) = program {
@@ -205,9 +221,33 @@ impl Wrappers {
         if priority == Priority::Background {
             add(&self.nice, &["-n", "15"]);
             add(&self.ionice, &["-t", "-c", "3"]);
+            // The last ones: much of what a system does by itself is done on the first.
+            if (1..self.cores.len()).contains(&background_cores) {
+                let last = &self.cores[self.cores.len() - background_cores..];
+                let last: Vec<String> = last.iter().map(usize::to_string).collect();
+                add(&self.taskset, &["-c", &last.join(",")]);
+            }
         }
         words
     }
+}
+
+/// The cores that this process may run on; none where the system does not say.
+fn allowed_cores() -> Vec<usize> {
+    // reason: without it nothing is confined, which is what no core at all means here
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.map(core_list).unwrap_or_default()
+}
+
+/// Reads `0-3,6`.
+fn core_list(text: &str) -> Vec<usize> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        // reason: what is no number names no core
+        Some(first.parse().ok()?..=last.parse::<usize>().ok()?.min(4_095))
+    };
+    text.trim().split(',').filter_map(range).flatten().collect()
 }
 
 /// Finds a program as the shell would; a path is taken as it is. `None` when it cannot be run.
@@ -264,5 +304,35 @@ impl Reaper {
         }
         signal_group(self.pid, Signal::KILL);
         self.child.wait().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_cores_is_read() {
+        assert_eq!(core_list("\t0-2,6\n"), [0, 1, 2, 6]);
+        assert_eq!(core_list("x,3,5-"), [3]);
+    }
+
+    #[test]
+    fn background_processes_are_confined_to_their_cores() {
+        let path = || Some(PathBuf::from("/bin/x"));
+        let wrappers = Wrappers {
+            setpriv: None,
+            shell: None,
+            nice: None,
+            ionice: None,
+            taskset: path(),
+            cores: vec![0, 2, 3, 5],
+        };
+        let words = |priority, cores| wrappers.words(priority, cores);
+        assert_eq!(words(Priority::Background, 2), ["/bin/x", "-c", "3,5"]);
+        for all in [0, 4, 9] {
+            assert!(words(Priority::Background, all).is_empty());
+        }
+        assert!(words(Priority::Live, 2).is_empty());
     }
 }

@@ -61,9 +61,14 @@ impl Writer {
         let bytes = record::write(new)?;
         let length = u32::try_from(bytes.len()).map_err(|_| Unwritable)?;
         self.store.make_room(&self.key, u64::from(length))?;
-        let span = self.span()?;
+        self.span()?;
+        let Some(span) = &mut self.span else { return Err(StoreError::Forgotten) };
         let offset = span.length;
-        if let Err(source) = span.file.write_all(&bytes) {
+        #[cfg(test)]
+        let written = self.store.write_or_not(&mut span.file, &bytes);
+        #[cfg(not(test))]
+        let written = span.file.write_all(&bytes);
+        if let Err(source) = written {
             // A half-written record would hide those that follow it.
             if let Err(error) = span.file.set_len(offset) {
                 tracing::warn!(%error, "could not cut {}", span.path.display());
@@ -201,6 +206,20 @@ fn with_gop(index: &RenditionIndex, new: GopEntry) -> RenditionIndex {
         Arc::clone(&index.gops)
     };
     RenditionIndex { key: index.key.clone(), gops, end_frame: index.end_frame }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Writes, or fails in the middle as a full disk does.
+    fn write_or_not(&self, file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+        let room = self.disk_room.load(std::sync::atomic::Ordering::Relaxed);
+        let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        file.write_all(&bytes[..fits])?;
+        if room < u64::MAX {
+            self.disk_room.fetch_sub(fits as u64, std::sync::atomic::Ordering::Relaxed);
+        }
+        if fits < bytes.len() { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
 }
 
 /// The longest part in decode order that shows nothing at or after `next`.

@@ -45,7 +45,7 @@ impl Witness {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_slate_stood_in_for_keeps_its_name_when_the_channel_begins_again() {
-    let rig = Rig::with(|settings| settings.linger_ms = 1_000);
+    let rig = Rig::with(|settings| settings.viewers.linger_ms = 1_000);
     rig.store.remove(MediaId(2));
     let mut seen = Witness::default();
     for _ in 0..4 {
@@ -73,7 +73,7 @@ async fn what_a_slate_stood_in_for_keeps_its_name_when_the_channel_begins_again(
 
 #[tokio::test(start_paused = true)]
 async fn a_viewer_of_a_channel_that_begins_again_sees_what_is_listed() {
-    let rig = Rig::with(|settings| settings.linger_ms = 1_000);
+    let rig = Rig::with(|settings| settings.viewers.linger_ms = 1_000);
     rig.store.remove(MediaId(2));
     let mut seen = Witness::default();
     seen.look(&rig).await;
@@ -147,7 +147,7 @@ async fn a_server_that_starts_again_lists_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn another_plan_and_other_looks_rename_nothing() {
-    let rig = Rig::with(|settings| settings.linger_ms = 1_000);
+    let rig = Rig::with(|settings| settings.viewers.linger_ms = 1_000);
     let mut seen = Witness::default();
     seen.look(&rig).await;
     rig.sleep(4_000).await;
@@ -186,7 +186,7 @@ async fn on_another_grid_nothing_is_listed_that_was_listed_before() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_renamed_whatever_happens() {
     for seed in 0..8_u64 {
-        let mut rig = Rig::with(|settings| settings.linger_ms = 1_000);
+        let mut rig = Rig::with(|settings| settings.viewers.linger_ms = 1_000);
         let mut seen = Witness::default();
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut chance = |of: u64| {

@@ -13,11 +13,13 @@ use crate::domain::{Channel, ChannelId, ChannelNumber, Rules, Slot, SlotKind, Ti
 use crate::mpegts::check::check;
 use crate::stream::core::{Core, Parts};
 use crate::stream::slate::Cards;
-use crate::stream::{OnAir, Settings, Steering, Tuning, Viewer, ViewerInfo, pace};
+use crate::stream::{
+    OnAir, Settings, Steering, Tuning, Viewer, ViewerInfo, ViewerLimits, ahead, pace,
+};
 
 /// A disk on which some files do not answer until it wakes.
 #[derive(Debug, Default)]
-struct Sleepy {
+pub(super) struct Sleepy {
     asleep: Mutex<HashSet<PathBuf>>,
     woken: Condvar,
 }
@@ -60,32 +62,34 @@ impl source::Source for SleepyFile {
     }
 }
 
-struct Station {
-    rig: Rig,
-    tuning: Tuning,
-    steering: Steering,
-    clock: SharedClock,
+pub(super) struct Station {
+    pub(super) rig: Rig,
+    pub(super) tuning: Tuning,
+    pub(super) steering: Steering,
+    pub(super) clock: SharedClock,
 }
 
 impl Station {
-    async fn start(files: &Arc<Sleepy>) -> Self {
+    pub(super) async fn start(files: &Arc<Sleepy>) -> Self {
         let rig = Rig::over(Arc::new(Arc::clone(files)));
         let cards = Cards::install(rig._folder.path()).unwrap();
         cards.conform(&rig.conformer, &rig.shelf.store, &profile()).await.unwrap();
         let settings = Settings {
-            own_machine: true,
+            outside: crate::foundation::reach::Outside::default(),
             acceleration: crate::domain::AccelerationChoice::default(),
             runs: crate::domain::FfmpegRuns::default(),
             cache_dir: rig._folder.path().to_owned(),
             shown_dir: rig._folder.path().join("shown"),
             cache_bytes: 0,
-            lead_ms: 7_000,
-            linger_ms: 30_000,
-            viewers_per_channel: 3,
-            viewers_per_user: 0,
+            viewers: ViewerLimits {
+                lead_ms: 7_000,
+                linger_ms: 30_000,
+                per_channel: 3,
+                per_user: 0,
+                idle_ms: 300_000,
+            },
             throttle: pace::Throttle::default(),
-            idle_ms: 300_000,
-            ahead_ms: 0,
+            ahead: ahead::Rules { horizon_ms: 0, whole_library: false, cpu_percent: 50 },
             ffmpeg: "ffmpeg".into(),
             limits: Limits::default(),
         };
@@ -104,7 +108,7 @@ impl Station {
     }
 
     /// Puts `media` on air on channel `id`, since a second ago.
-    fn publish(&self, id: u16, media: &Arc<Media>) -> ChannelId {
+    pub(super) fn publish(&self, id: u16, media: &Arc<Media>) -> ChannelId {
         let start = UtcMillis(self.clock.now_ms() - 1_000);
         let slot = Slot {
             start,
@@ -135,7 +139,7 @@ impl Station {
         channel_id
     }
 
-    fn join(&self, channel: ChannelId) -> Viewer {
+    pub(super) fn join(&self, channel: ChannelId) -> Viewer {
         let who = ViewerInfo {
             addr: Ipv4Addr::LOCALHOST.into(),
             user_agent: "test".to_owned(),
@@ -146,13 +150,13 @@ impl Station {
         self.tuning.join(channel, who).unwrap()
     }
 
-    fn slates(&self) -> u64 {
+    pub(super) fn slates(&self) -> u64 {
         self.tuning.counters().slate_units
     }
 }
 
 /// Reads until `done` says so.
-async fn read(viewer: &mut Viewer, bytes: &mut Vec<u8>, mut done: impl FnMut() -> bool) {
+pub(super) async fn read(viewer: &mut Viewer, bytes: &mut Vec<u8>, mut done: impl FnMut() -> bool) {
     let began = Instant::now();
     while !done() {
         assert!(began.elapsed() < Duration::from_secs(60), "in vain");
