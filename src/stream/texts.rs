@@ -8,6 +8,7 @@
 //! playlist listed without it stays without it.
 
 mod extract;
+mod origin;
 mod segment;
 pub mod webvtt;
 
