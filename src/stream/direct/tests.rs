@@ -249,7 +249,6 @@ async fn fragmented_files_give_what_ffmpegs_copy_gives() {
         ("dash.mp4", "-movflags +dash+frag_keyframe+delay_moov+global_sidx"),
         ("cmaf.mp4", "-movflags +cmaf+frag_keyframe+empty_moov+default_base_moof"),
         ("many.mp4", "-movflags +cmaf+empty_moov+default_base_moof -frag_duration 300000"),
-        ("each.mp4", "-movflags +cmaf+frag_every_frame+empty_moov+default_base_moof"),
         ("delayed.mp4", "-movflags +frag_keyframe+delay_moov"),
     ];
     for (name, flags) in rows {
