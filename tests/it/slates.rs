@@ -64,6 +64,8 @@ fn media_that_is_gone_is_a_technical_difficulty_and_only_the_operator_is_told_wh
         ]);
         let app = App::with(&[folder.path().to_owned()], |config| {
             config.streaming.preparing.ahead_minutes = 0;
+            // It would plan something else before the slate is looked at.
+            config.ai_agent.bounded_agent_enabled = false;
         })
         .await;
         app.until_lineup().await;
@@ -74,7 +76,6 @@ fn media_that_is_gone_is_a_technical_difficulty_and_only_the_operator_is_told_wh
         let path = format!("/api/channels/{}", channel.id);
         let number = channel.number.to_string();
         let technical = preview(&app, &format!("{path}/slates/technical_difficulties")).await;
-        // The operator plans something else soon, so both are looked at all the time.
         let mut slate = Value::Null;
         let mut seen = false;
         app.until("a technical difficulty with its cause", async || {
