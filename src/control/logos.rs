@@ -1,9 +1,9 @@
 //! Channels' logos as files, so that their slates can show them.
 //!
-//! A logo is an address of the operator's. It is fetched once, by ffmpeg, which knows every kind of
-//! picture, and kept as a small PNG named after its address; another address is another logo. One
-//! that cannot be had is left alone until the next start: the slate has the name, then. Logos that
-//! are paths are not fetched: there is no place for pictures on this server.
+//! A logo is an address of the operator's. It is fetched once, drawn anew by ffmpeg, which knows every
+//! kind of picture, and kept as a small PNG named after its address; another address is another
+//! logo. One that cannot be had is left alone until the next start: the slate has the name, then.
+//! Logos that are paths are not fetched: there is no place for pictures on this server.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,15 +14,17 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::foundation::process::{Command, Processes};
-use crate::foundation::reach;
 use crate::foundation::stop::Stop;
+use crate::library::fetch::{self, Wanted};
 
 use super::Control;
 use super::programming::Replan;
 
 /// Time between looks for new addresses.
 const LOOK: Duration = Duration::from_secs(5);
-/// An address that takes longer has no logo.
+/// Largest picture that is fetched.
+const MOST_BYTES: usize = 8 << 20;
+/// A picture that takes longer to draw is none.
 const WITHIN: Duration = Duration::from_secs(20);
 /// Largest size it is kept in; slates show it smaller still.
 const SIZE: &str = "scale=w='min(iw,640)':h='min(ih,320)':force_original_aspect_ratio=decrease";
@@ -97,33 +99,44 @@ impl Control {
         if let Ok(bytes) = tokio::fs::read(&path).await {
             return Ok((hex::encode(Sha256::digest(&bytes)), path));
         }
-        allowed(address, self.own_machine()).await?;
-        let folder = tokio::fs::create_dir_all(&logos.folder).await;
-        folder.map_err(|error| format!("its folder cannot be made: {error}"))?;
+        let wanted = Wanted { what: "a logo", most: MOST_BYTES, begins: is_picture };
+        let picture = fetch::fetch(address, self.outside(), &wanted).await;
+        let picture = picture.map_err(|error| error.to_string())?;
+        let picture = picture.filter(|bytes| is_picture(bytes));
+        let picture = picture.ok_or("one of the logos is no PNG, JPEG, GIF or WebP")?;
+        let failed = |error: std::io::Error| format!("it cannot be kept: {error}");
+        tokio::fs::create_dir_all(&logos.folder).await.map_err(failed)?;
+        let came = path.with_extension("came");
+        tokio::fs::write(&came, picture).await.map_err(failed)?;
         let (processes, ffmpeg, _) = self.media_programs();
         let fresh = path.with_extension("new");
-        draw(&*processes, ffmpeg, address, &fresh).await?;
-        let bytes = tokio::fs::read(&fresh).await.map_err(|error| error.to_string())?;
-        tokio::fs::rename(&fresh, &path).await.map_err(|error| error.to_string())?;
+        let drawn = draw(&*processes, ffmpeg, &came, &fresh).await;
+        tokio::fs::remove_file(&came).await.map_err(failed)?;
+        drawn?;
+        let bytes = tokio::fs::read(&fresh).await.map_err(failed)?;
+        tokio::fs::rename(&fresh, &path).await.map_err(failed)?;
         Ok((hex::encode(Sha256::digest(&bytes)), path))
     }
 }
 
-/// Fetches the picture at `address` and keeps it at `path`.
+/// Draws the picture in the file `source` anew into `path`, small.
 async fn draw(
     processes: &dyn Processes,
     program: OsString,
-    address: &str,
+    source: &Path,
     path: &Path,
 ) -> Result<(), String> {
-    let words = "-nostdin -v error -y -protocol_whitelist http,https,tls,tcp,crypto -i";
+    let file = |path: &Path| {
+        let mut word = OsString::from("file:");
+        word.push(path);
+        word
+    };
+    let words = "-nostdin -v error -y -protocol_whitelist file -i";
     let mut args: Vec<OsString> = words.split(' ').map(OsString::from).collect();
-    args.push(address.into());
+    args.push(file(source));
     args.extend(["-frames:v", "1", "-vf", SIZE, "-pix_fmt", "rgba", "-c:v", "png"].map(Into::into));
     args.extend(["-f", "image2", "-update", "1"].map(Into::into));
-    let mut output = OsString::from("file:");
-    output.push(path);
-    args.push(output);
+    args.push(file(path));
     let command = Command { program, args, timeout: WITHIN, max_output: 64 * 1024 };
     let finished = processes.run(command).await.map_err(|error| error.to_string())?;
     match finished.code {
@@ -132,20 +145,22 @@ async fn draw(
     }
 }
 
-/// Whether an address may be asked, by where its name leads now.
-async fn allowed(address: &str, own_machine: bool) -> Result<(), String> {
-    // reason: what is no address leads nowhere, and is told below.
-    let url =
-        reqwest::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let Some(url) = url else {
-        return Err("one of the logos is a path, and only whole addresses are fetched".to_owned());
-    };
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((host, url.port_or_known_default().unwrap_or(80))).await;
-    let mut found = found.map_err(|error| format!("{host} cannot be found: {error}"))?;
-    match found.find(|address| !reach::is_reachable(address.ip(), own_machine)) {
-        Some(_) => Err(format!("{host} is at an address where nothing is looked for")),
-        None => Ok(()),
+/// Whether bytes begin as a picture does. ffmpeg would also read playlists, and what they name.
+fn is_picture(bytes: &[u8]) -> bool {
+    let begins = [&b"\x89PNG"[..], b"\xFF\xD8\xFF", b"GIF8"];
+    let webp = || bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    begins.iter().any(|begin| bytes.starts_with(begin)) || webp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pictures_are_handed_to_ffmpeg() {
+        assert!(is_picture(b"\x89PNG\r\n\x1a\n") && is_picture(b"RIFF\0\0\0\0WEBPVP8 "));
+        for other in [&b"#EXTM3U\nfile:///etc/passwd"[..], b"ffconcat version 1.0", b"RIFF", b""] {
+            assert!(!is_picture(other), "{other:?}");
+        }
     }
 }

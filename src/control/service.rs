@@ -480,8 +480,8 @@ impl Control {
         self.inner.programming.logos()
     }
 
-    pub(super) fn own_machine(&self) -> bool {
-        self.inner.options.outside.own_machine
+    pub(super) fn outside(&self) -> &Outside {
+        &self.inner.options.outside
     }
 
     pub(super) fn slates_folder(&self) -> &Path {

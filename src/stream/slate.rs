@@ -2,7 +2,7 @@
 //!
 //! Every profile in use gets one of each [`SlateKind`] first, for all channels ([`Cards`]): with
 //! them every channel can answer at once, however many there are. A channel's own, with its name
-//! ([`OwnSlates`]), are made when it is watched or about to show one ([`keep`]), at idle priority,
+//! ([`OwnSlates`]), are made when it is watched or about to show one ([`mod@keep`]), at idle priority,
 //! and are looked up like media: under a digest of what shapes them, so a renamed channel gets new
 //! ones. Which of the four is shown follows from timeline and store.
 //!
