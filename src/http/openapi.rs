@@ -29,6 +29,7 @@ use super::state::State;
         (name = "libraries", description = "Folders of media and their scans"),
         (name = "media", description = "Media items"),
         (name = "profiles", description = "What media is conformed to"),
+        (name = "resolutions", description = "Picture sizes that profiles choose from"),
         (name = "settings", description = "What is changed while the server runs"),
         (name = "preparation", description = "What is ready to be shown, what is being made ready"),
         (name = "watermarks", description = "Small pictures over a channel's own"),

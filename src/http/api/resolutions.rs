@@ -75,7 +75,7 @@ impl ResolutionWrite {
 }
 
 /// Lists the picture sizes from small to large.
-#[utoipa::path(get, path = "", tag = "profiles", responses(
+#[utoipa::path(get, path = "", tag = "resolutions", responses(
     (status = 200, description = "The picture sizes", body = [ResolutionView]),
     (status = 401, description = "No valid key", body = Problem)))]
 pub async fn list(Has(state): Has<State>) -> Result<Json<Vec<ResolutionView>>, ApiError> {
@@ -84,7 +84,7 @@ pub async fn list(Has(state): Has<State>) -> Result<Json<Vec<ResolutionView>>, A
 }
 
 /// Reads one picture size.
-#[utoipa::path(get, path = "", tag = "profiles", params(("resolution" = i64, Path, description = "Id of the picture size")), responses(
+#[utoipa::path(get, path = "", tag = "resolutions", params(("resolution" = i64, Path, description = "Id of the picture size")), responses(
     (status = 200, description = "The picture size", body = ResolutionView),
     (status = 401, description = "No valid key", body = Problem),
     (status = 404, description = "No such picture size", body = Problem),
@@ -97,7 +97,7 @@ pub async fn read(
 }
 
 /// Names a picture size.
-#[utoipa::path(post, path = "", tag = "profiles", request_body = ResolutionWrite, responses(
+#[utoipa::path(post, path = "", tag = "resolutions", request_body = ResolutionWrite, responses(
     (status = 201, description = "The new picture size", body = ResolutionView),
     (status = 400, description = "The body is not JSON", body = Problem),
     (status = 401, description = "No valid key", body = Problem),
@@ -115,7 +115,7 @@ pub async fn create(
 }
 
 /// Changes a picture size; profiles that have it keep their pixels.
-#[utoipa::path(put, path = "", tag = "profiles", params(("resolution" = i64, Path, description = "Id of the picture size")), request_body = ResolutionWrite, responses(
+#[utoipa::path(put, path = "", tag = "resolutions", params(("resolution" = i64, Path, description = "Id of the picture size")), request_body = ResolutionWrite, responses(
     (status = 200, description = "The picture size as it is now", body = ResolutionView),
     (status = 400, description = "The body is not JSON", body = Problem),
     (status = 401, description = "No valid key", body = Problem),
@@ -135,7 +135,7 @@ pub async fn edit(
 }
 
 /// Deletes a picture size; profiles that have it keep their pixels.
-#[utoipa::path(delete, path = "", tag = "profiles", params(("resolution" = i64, Path, description = "Id of the picture size")), responses(
+#[utoipa::path(delete, path = "", tag = "resolutions", params(("resolution" = i64, Path, description = "Id of the picture size")), responses(
     (status = 204, description = "It is gone"),
     (status = 401, description = "No valid key", body = Problem),
     (status = 404, description = "No such picture size", body = Problem),
