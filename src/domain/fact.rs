@@ -74,7 +74,8 @@ pub struct JobBeat {
     pub media: MediaId,
     /// Milliseconds since the last GOP came out.
     pub silent_ms: i64,
-    /// Whether it is held back because enough is in the store (then silence is right).
+    /// Whether its silence is right: it is held back because enough is in the store, or it relays a
+    /// broadcast, whose source it asks again, and at last gives up, by itself.
     pub held: bool,
 }
 

@@ -54,6 +54,8 @@ use crate::foundation::stop::Stop;
 const REACH_MS: i64 = 15_000;
 /// A job this close to its end is finished although nobody waits any more.
 const NEARLY_DONE_MS: i64 = 30_000;
+/// A relay that gives nothing for this long is stuck: it had the time to try a place three times.
+const LOOKS_FOR_SOURCE_MS: i64 = 60_000;
 /// Up to this many cores a viewer's job has the machine to itself.
 const SMALL_BOX: usize = 4;
 
@@ -103,6 +105,8 @@ struct Job {
     from_frame: i64,
     end_frame: Option<i64>,
     background: bool,
+    /// Whether it relays a broadcast, which looks after its source by itself.
+    relays: bool,
     progress: Arc<Progress>,
     cancel: CancellationToken,
     waiters: Vec<ChannelId>,
@@ -340,6 +344,7 @@ impl Conformer {
             from_frame,
             end_frame: stated_end(media, profile),
             background: priority == Priority::Background,
+            relays: media.is_live(),
             progress,
             cancel,
             waiters: channel.into_iter().collect(),
@@ -524,12 +529,10 @@ impl Conforming for Conformer {
         let id = *state.waiting.get(&channel)?;
         let job = state.jobs.get(&id)?;
         let last = job.progress.last_ms.load(Ordering::Relaxed);
-        Some(JobBeat {
-            job: id,
-            media: job.key.media,
-            silent_ms: (self.means.clock.now_ms() - last).max(0),
-            held: job.progress.held.load(Ordering::Relaxed),
-        })
+        let silent_ms = (self.means.clock.now_ms() - last).max(0);
+        let looks_for_source = job.relays && silent_ms < LOOKS_FOR_SOURCE_MS;
+        let held = looks_for_source || job.progress.held.load(Ordering::Relaxed);
+        Some(JobBeat { job: id, media: job.key.media, silent_ms, held })
     }
 
     fn failure(&self, channel: ChannelId, media: &Media, profile: &Profile) -> Option<ConformEnd> {
