@@ -27,6 +27,7 @@ use futures_util::StreamExt;
 use futures_util::future::FutureExt;
 
 pub use self::board::Board;
+use self::choose::lately;
 pub use self::choose::{Job, Line, next_job, next_uses, now_and_next};
 pub use self::library::{LibraryProgress, LibraryState};
 pub use self::progress::{ChannelReadiness, Making, Preparation, Readiness, readiness};
@@ -266,14 +267,20 @@ impl Ahead {
         }
     }
 
-    /// Opens what is on air now and next on every channel, as far as it can be read in process.
+    /// Opens what is on air now and next on every channel, as far as it can be read in process, and
+    /// then what was shown lately: HLS still lists it, also after a restart.
     async fn open_next(&self, plans: &Plans) {
         let now = UtcMillis(self.means.clock.now_ms());
+        let mut all: Vec<(&Arc<Media>, &Profile)> = Vec::new();
         for line in lines(plans) {
-            for media in now_and_next(&line, now) {
-                if self.means.shelf.offer(media, line.profile) == Offer::Unknown {
-                    self.open(media, line.profile).await;
-                }
+            all.extend(now_and_next(&line, now).map(|media| (media, line.profile)));
+        }
+        for line in lines(plans) {
+            all.extend(lately(&line, now).map(|media| (media, line.profile)));
+        }
+        for (media, profile) in all {
+            if self.means.shelf.offer(media, profile) == Offer::Unknown {
+                self.open(media, profile).await;
             }
         }
     }

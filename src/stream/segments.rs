@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -24,23 +25,45 @@ pub struct Segment {
     pub stands_in: bool,
 }
 
+/// How often is looked again for what cannot be read: after a start, the files of what was listed
+/// before are still being opened.
+const LOOKS: u32 = 15;
+/// Time between two looks, in milliseconds.
+const LOOK_MS: u64 = 200;
+
 impl Core {
-    /// The segment `name`.
+    /// The segment `name`; waits a moment for files that are being opened.
     pub(super) async fn segment(
         self: &Arc<Self>,
         channel: ChannelId,
         name: SegmentName,
     ) -> Result<Segment, SegmentError> {
         self.counts.segments.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..LOOKS {
+            if let Some(segment) = self.make_segment(channel, name).await? {
+                return Ok(segment);
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+        self.counts.read_errors.fetch_add(1, Ordering::Relaxed);
+        Err(SegmentError::NotReady)
+    }
+
+    /// The segment `name`; `None` when it cannot be read.
+    async fn make_segment(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        name: SegmentName,
+    ) -> Result<Option<Segment>, SegmentError> {
         let (on_air, units) = self.window(channel, name.n)?;
         let key = (channel, name);
         if let Some(segment) = self.lock_segments().find(&key) {
-            return Ok(segment);
+            return Ok(Some(segment));
         }
         // Closed never: the semaphore lives as long as the core.
         let _permit = self.makers.acquire().await.map_err(|_| SegmentError::NotReady)?;
         if let Some(segment) = self.lock_segments().find(&key) {
-            return Ok(segment);
+            return Ok(Some(segment));
         }
         let found = self.find(&on_air, &units, name.n, name.part);
         let Found { name: now, units, frames } = found.ok_or(SegmentError::NotReady)?;
@@ -62,18 +85,17 @@ impl Core {
         let bytes = match made.await {
             Ok(Ok((bytes, false))) => bytes,
             // Silence where there should be sound is not what the name stands for.
-            Ok(Ok((_, true))) => return Err(SegmentError::NotReady),
+            Ok(Ok((_, true))) => return Ok(None),
             Ok(Err(error)) => {
-                self.counts.read_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(channel.id = %channel, %error, "segment {name} of channel {channel} is gone");
-                return Err(SegmentError::NotReady);
+                tracing::debug!(channel.id = %channel, %error, "segment {name} of channel {channel} cannot be read");
+                return Ok(None);
             }
             Err(_panicked) => return Err(SegmentError::NotReady),
         };
         self.counts.segments_made.fetch_add(1, Ordering::Relaxed);
         let segment = Segment { bytes, stands_in };
         self.lock_segments().put(key, segment.clone());
-        Ok(segment)
+        Ok(Some(segment))
     }
 
     /// What segment `n` is called now.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{Media, MediaId, Profile, Timeline, UtcMillis};
+use crate::stream::decided::REMEMBER_MS;
 
 /// A watched channel's slots this close go before everything else.
 const SOON_MS: i64 = 600_000;
@@ -103,6 +104,14 @@ pub fn now_and_next<'a>(
     now: UtcMillis,
 ) -> impl Iterator<Item = &'a Arc<Media>> + use<'a> {
     upcoming(line, now, i64::MAX / 2).map(|(_, media)| media).take(2)
+}
+
+/// What was on air in the time that HLS lists, up to `now`.
+pub(super) fn lately<'a>(
+    line: &Line<'a>,
+    now: UtcMillis,
+) -> impl Iterator<Item = &'a Arc<Media>> + use<'a> {
+    upcoming(line, now.plus_ms(-REMEMBER_MS), REMEMBER_MS).map(|(_, media)| media)
 }
 
 /// The media on air from now until the horizon, each with the time it begins, not before now.
