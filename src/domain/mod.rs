@@ -7,6 +7,7 @@
 mod acceleration;
 mod audit;
 mod channel;
+mod collection;
 mod fact;
 mod ffmpeg;
 mod ids;
@@ -34,6 +35,7 @@ pub use acceleration::{
 pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
+pub use collection::{Collection, Selector};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
 pub use ffmpeg::{ExtraFlags, FfmpegRuns, FfmpegSettings, ForSource, LogLevel};
 pub use ids::{
@@ -61,7 +63,7 @@ pub use profile::{
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use resolution::{ListedResolution, Resolution};
-pub use rules::{Collection, Mode, Order, Rules, ScheduleItem, Selector};
+pub use rules::{Mode, Order, Rules, ScheduleItem};
 pub use session::{SessionEnd, SessionRecord, client_name};
 pub use slate::{SlateArt, SlateForm, SlateKind, SlateReason, StoredSlate};
 pub use text::InvalidField;
