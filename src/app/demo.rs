@@ -73,7 +73,7 @@ async fn channels(control: &Control, library: LibraryId) -> anyhow::Result<()> {
     for (number, (name, group, kind, order)) in (1_u16..).zip(lines) {
         let selector = Selector::Filter { library: Some(library), kind, show: None, folder: None };
         let collection = control.create_collection(&Actor::System, name, selector).await?;
-        let item = ScheduleItem { collection: collection.id, order, mode: Mode::Flood };
+        let item = ScheduleItem::new(collection.id, order, Mode::Flood);
         let new = NewChannel {
             number: Some(ChannelNumber::whole(number)?),
             name: name.to_owned(),
@@ -81,7 +81,7 @@ async fn channels(control: &Control, library: LibraryId) -> anyhow::Result<()> {
             logo: None,
             enabled: true,
             profile: Some("720p25".to_owned()),
-            rules: Rules { seed: u64::from(number), items: vec![item] },
+            rules: Rules::of_items(u64::from(number), vec![item]),
         };
         control.create_channel(&Actor::System, new).await?;
     }

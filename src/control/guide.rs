@@ -168,7 +168,16 @@ impl Guide {
 /// An entry for a time in which nothing is planned.
 fn nothing(channel: &LineupChannel, start: UtcMillis, stop: UtcMillis) -> Programme {
     let title = crate::schedule::NO_PROGRAMMING.to_owned();
-    let slot = Slot { start, stop, media: None, in_ms: 0, kind: SlotKind::Offline, title };
+    let slot = Slot {
+        start,
+        stop,
+        media: None,
+        in_ms: 0,
+        kind: SlotKind::Offline,
+        title,
+        guide_group: None,
+        custom_title: None,
+    };
     programme(&slot, None, &channel.name)
 }
 

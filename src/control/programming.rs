@@ -462,14 +462,14 @@ fn catalogue(
     resolved: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
 ) -> Catalogue {
     let mut catalogue = Catalogue::default();
-    for item in &channel.rules.items {
-        let Some(ids) = resolved.get(&item.collection) else { continue };
+    for collection in channel.rules.collections() {
+        let Some(ids) = resolved.get(&collection) else { continue };
         for id in ids.iter() {
             if let Some(media) = media.get(id) {
                 catalogue.media.insert(*id, Arc::clone(media));
             }
         }
-        catalogue.collections.insert(item.collection, Arc::clone(ids));
+        catalogue.collections.insert(collection, Arc::clone(ids));
     }
     catalogue
 }
@@ -480,7 +480,7 @@ fn plays_other_media(
     now: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
     before: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
 ) -> bool {
-    channel.rules.items.iter().any(|item| now.get(&item.collection) != before.get(&item.collection))
+    channel.rules.collections().iter().any(|id| now.get(id) != before.get(id))
 }
 
 /// A stored cursor; one that cannot be read begins anew, which is logged.

@@ -154,6 +154,8 @@ mod tests {
                 in_ms: 0,
                 kind: if words[0] == "o" { SlotKind::Offline } else { SlotKind::Programme },
                 title: String::new(),
+                guide_group: None,
+                custom_title: None,
             });
         }
         let until = UtcMillis(now + 24 * HOUR);

@@ -21,6 +21,9 @@ mod profile;
 mod programme;
 mod resolution;
 mod rules;
+mod schedule_filler;
+mod schedule_forms;
+mod schedule_time;
 mod session;
 mod slate;
 mod text;
@@ -63,7 +66,16 @@ pub use profile::{
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use resolution::{ListedResolution, Resolution};
-pub use rules::{Mode, Order, Rules, ScheduleItem};
+pub use rules::{
+    FixedStart, GroupBy, GuideMode, Marathon, Mode, Order, Rules, ScheduleItem, ScheduleOptions,
+    Start, Tail,
+};
+pub use schedule_filler::{Breaks, FillerMode, FillerOrder, FillerPreset, FillerSource, Fillers};
+pub use schedule_forms::{
+    Alternate, Block, BreakContent, BreakPlace, DatedTemplate, Deco, Dress, Flex, Form, Link,
+    Padding, Pick, PlacedBlock, RandomSlot, RandomSlots, StopScheduling, TimeSlot, TimeSlots,
+};
+pub use schedule_time::{Daypart, Days, LocalTime, MonthDay, Season, When, Zone};
 pub use session::{SessionEnd, SessionRecord, client_name};
 pub use slate::{SlateArt, SlateForm, SlateKind, SlateReason, StoredSlate};
 pub use text::InvalidField;

@@ -133,7 +133,20 @@ pub fn programme(slot: &Slot, media: Option<&Media>, channel_name: &str) -> Prog
     };
     match (slot.kind, media) {
         (SlotKind::Programme, Some(media)) => describe(&mut programme, media, slot),
-        (SlotKind::Programme, None) => {
+        (kind, Some(media)) if kind.is_filler() => describe(&mut programme, media, slot),
+        (SlotKind::Pause, _) => {
+            programme.title = usable(&slot.title).unwrap_or(channel_name).to_owned();
+            programme.description = format!("{channel_name} pauses until the next programme.");
+        }
+        (
+            SlotKind::Programme
+            | SlotKind::PreRoll
+            | SlotKind::MidRoll
+            | SlotKind::PostRoll
+            | SlotKind::Tail
+            | SlotKind::Fallback,
+            _,
+        ) => {
             programme.title = usable(&slot.title).map(str::to_owned).unwrap_or_default();
         }
         (SlotKind::Offline, _) => {
@@ -141,6 +154,9 @@ pub fn programme(slot: &Slot, media: Option<&Media>, channel_name: &str) -> Prog
             programme.title = title.to_owned();
             programme.description = format!("{channel_name} has nothing to show at this time.");
         }
+    }
+    if let Some(title) = slot.custom_title.as_deref().and_then(usable) {
+        title.clone_into(&mut programme.title);
     }
     if programme.title.is_empty() {
         channel_name.clone_into(&mut programme.title);

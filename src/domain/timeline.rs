@@ -14,8 +14,30 @@ use super::{MediaId, UtcMillis};
 pub enum SlotKind {
     /// A programme of the guide.
     Programme,
-    /// Nothing to play: the slate, with the reason in the title.
+    /// Filler before a programme.
+    PreRoll,
+    /// Filler in a break of a programme.
+    MidRoll,
+    /// Filler after a programme.
+    PostRoll,
+    /// Filler up to the next start.
+    Tail,
+    /// Filler where nothing else fits or is there.
+    Fallback,
+    /// The schedule leaves this time empty: the slate. There is content, but not for now.
+    Pause,
+    /// Nothing to play: the slate, with the reason in the title. It ends when content comes.
     Offline,
+}
+
+impl SlotKind {
+    /// Whether media is played that is no programme.
+    pub fn is_filler(self) -> bool {
+        match self {
+            Self::PreRoll | Self::MidRoll | Self::PostRoll | Self::Tail | Self::Fallback => true,
+            Self::Programme | Self::Pause | Self::Offline => false,
+        }
+    }
 }
 
 /// Media at a time.
@@ -35,9 +57,34 @@ pub struct Slot {
     pub kind: SlotKind,
     /// Title at the time of planning; the guide looks up the rest by media.
     pub title: String,
+    /// Start of the guide's programme that it is part of; `None` for a programme of its own.
+    ///
+    /// Slots of one programme follow one another. The first of kind [`SlotKind::Programme`] among
+    /// them says what the programme is, else the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide_group: Option<UtcMillis>,
+    /// Title of the guide's programme instead of the media's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_title: Option<String>,
 }
 
 impl Slot {
+    /// Media from its beginning as a programme of its own, or the slate.
+    pub fn new(start: UtcMillis, stop: UtcMillis, media: Option<MediaId>, title: String) -> Self {
+        let kind = if media.is_some() { SlotKind::Programme } else { SlotKind::Offline };
+        Self { start, stop, media, in_ms: 0, kind, title, guide_group: None, custom_title: None }
+    }
+
+    /// Where in the media it ends, in milliseconds.
+    pub fn out_ms(&self) -> i64 {
+        self.in_ms.saturating_add(self.duration_ms())
+    }
+
+    /// Start of the guide's programme that it belongs to.
+    pub fn programme_start(&self) -> UtcMillis {
+        self.guide_group.unwrap_or(self.start)
+    }
+
     /// Length in milliseconds.
     pub fn duration_ms(&self) -> i64 {
         self.stop.since(self.start)
@@ -181,6 +228,8 @@ mod tests {
                 media: None,
                 in_ms: 0,
                 kind: SlotKind::Programme,
+                guide_group: None,
+                custom_title: None,
             }
         };
         text.split(',').map(slot).collect()

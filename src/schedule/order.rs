@@ -82,7 +82,11 @@ impl Deck {
                 Order::Chronological => Key { rank: 0, text: chronological(item), id: id.0 },
                 Order::SeasonEpisode => Key { rank: 0, text: season_episode(item), id: id.0 },
                 Order::Listed => Key { rank: index as u64, text: String::new(), id: id.0 },
-                Order::Shuffle => shuffled(seed, collection, 0, *id),
+                Order::Shuffle
+                | Order::Random
+                | Order::ShuffleInOrder
+                | Order::Rotating
+                | Order::MultiEpisodeShuffle => shuffled(seed, collection, 0, *id),
             };
             cards.push(Card { key, media: *id });
         }

@@ -154,7 +154,14 @@ impl<'a> Planner<'a> {
             let count = match item.mode {
                 Mode::Flood => None,
                 Mode::One => Some(1),
-                Mode::Multiple { count } => Some(count),
+                Mode::Multiple { count } | Mode::Skip { count } => Some(count),
+                // The planner does not know the others yet.
+                Mode::CollectionSize
+                | Mode::MultiEpisodeGroupSize
+                | Mode::Duration { .. }
+                | Mode::PadToNext { .. }
+                | Mode::PadUntil { .. }
+                | Mode::WaitUntil { .. } => Some(1),
             };
             let deck = planner.deck(index, item, rules.seed);
             if count == Some(0) {
@@ -241,6 +248,8 @@ impl<'a> Planner<'a> {
             in_ms: 0,
             kind: SlotKind::Offline,
             title: NO_PROGRAMMING.to_owned(),
+            guide_group: None,
+            custom_title: None,
         }
     }
 
@@ -265,7 +274,16 @@ pub(super) fn programme_slot(
     let title = item.map_or_else(String::new, |item| item.label());
     // A broadcast has no beginning: its media time is the time of day.
     let in_ms = if item.is_some_and(|item| item.is_live()) { start.0 } else { 0 };
-    Slot { start, stop, media: Some(media), in_ms, kind: SlotKind::Programme, title }
+    Slot {
+        start,
+        stop,
+        media: Some(media),
+        in_ms,
+        kind: SlotKind::Programme,
+        title,
+        guide_group: None,
+        custom_title: None,
+    }
 }
 
 #[cfg(test)]

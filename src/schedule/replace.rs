@@ -98,6 +98,8 @@ fn fill(
         in_ms: 0,
         kind: SlotKind::Offline,
         title: NO_PROGRAMMING.to_owned(),
+        guide_group: None,
+        custom_title: None,
     });
 }
 
@@ -155,14 +157,8 @@ mod tests {
             media: shelf.into_iter().map(|m| (m.id, m)).collect(),
             collections: BTreeMap::from([(CollectionId(1), Arc::new(ids))]),
         };
-        let rules = Rules {
-            seed: 0,
-            items: vec![ScheduleItem {
-                collection: CollectionId(1),
-                order: Order::Chronological,
-                mode: Mode::Flood,
-            }],
-        };
+        let item = ScheduleItem::new(CollectionId(1), Order::Chronological, Mode::Flood);
+        let rules = Rules::of_items(0, vec![item]);
         let slot = |line: &str| {
             let words: Vec<i64> = line.split_whitespace().map(|w| w.parse().unwrap()).collect();
             let (start, stop) = (UtcMillis(words[1] * 1000), UtcMillis(words[2] * 1000));

@@ -44,7 +44,7 @@ pub struct StarterChannel {
 impl StarterChannel {
     /// The channel to be stored once its collection is.
     pub fn channel(&self, collection: CollectionId) -> NewChannel {
-        let item = ScheduleItem { collection, order: self.order, mode: Mode::Flood };
+        let item = ScheduleItem::new(collection, self.order, Mode::Flood);
         NewChannel {
             number: Some(self.number.clone()),
             name: self.name.clone(),
@@ -52,7 +52,7 @@ impl StarterChannel {
             logo: None,
             enabled: true,
             profile: Some(self.profile.clone()),
-            rules: Rules { seed: seed(&self.name), items: vec![item] },
+            rules: Rules::of_items(seed(&self.name), vec![item]),
         }
     }
 }

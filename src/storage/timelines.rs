@@ -23,7 +23,8 @@ impl Db {
         self.read("load a timeline", move |c| {
             // The slot across `from` is the last one that starts at or before it.
             c.prepare_cached(
-                "SELECT start_ms, stop_ms, media_id, in_ms, kind, title FROM slots
+                "SELECT start_ms, stop_ms, media_id, in_ms, kind, title, guide_group,
+                     custom_title FROM slots
                  WHERE channel_id = ?1 AND stop_ms > ?2 AND start_ms >= ifnull(
                      (SELECT max(start_ms) FROM slots WHERE channel_id = ?1 AND start_ms <= ?2), ?2)
                  ORDER BY start_ms",
@@ -36,6 +37,8 @@ impl Db {
                     in_ms: row.get("in_ms")?,
                     kind: from_word(row, "kind")?,
                     title: row.get("title")?,
+                    guide_group: row.get::<_, Option<i64>>("guide_group")?.map(UtcMillis),
+                    custom_title: row.get("custom_title")?,
                 })
             })?
             .collect()
@@ -107,8 +110,9 @@ fn replace(
         join(t, channel, start)?;
     }
     let mut insert = t.prepare_cached(
-        "INSERT INTO slots (channel_id, start_ms, stop_ms, media_id, in_ms, kind, title)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO slots (channel_id, start_ms, stop_ms, media_id, in_ms, kind, title,
+             guide_group, custom_title)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for slot in slots.slots() {
         insert.execute(params![
@@ -118,7 +122,9 @@ fn replace(
             slot.media.map(|media| media.0),
             slot.in_ms,
             word(&slot.kind)?,
-            slot.title
+            slot.title,
+            slot.guide_group.map(|start| start.0),
+            slot.custom_title
         ])?;
     }
     t.prepare_cached("INSERT OR REPLACE INTO cursors (channel_id, cursor) VALUES (?1, ?2)")?

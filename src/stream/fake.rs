@@ -234,6 +234,8 @@ pub(in crate::stream) fn timeline(start: i64, slots: &[(Option<i64>, i64, i64)])
             in_ms,
             kind: if media.is_some() { SlotKind::Programme } else { SlotKind::Offline },
             title: String::new(),
+            guide_group: None,
+            custom_title: None,
         }
     });
     Timeline::new(slots.collect()).unwrap()

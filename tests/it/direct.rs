@@ -61,7 +61,7 @@ fn a_conforming_library_tunes_cold_without_ffmpeg_and_without_cache() {
         let person = Actor::Person { name: "tester".to_owned() };
         let mut channels = Vec::new();
         for seed in 0..CHANNELS {
-            let item = ScheduleItem { collection, order: Order::Shuffle, mode: Mode::Flood };
+            let item = ScheduleItem::new(collection, Order::Shuffle, Mode::Flood);
             let new = NewChannel {
                 number: None,
                 name: format!("Films {seed}"),
@@ -69,7 +69,7 @@ fn a_conforming_library_tunes_cold_without_ffmpeg_and_without_cache() {
                 logo: None,
                 enabled: true,
                 profile: Some("360p25".to_owned()),
-                rules: Rules { seed, items: vec![item] },
+                rules: Rules::of_items(seed, vec![item]),
             };
             channels.push(app.control().create_channel(&person, new).await.unwrap());
         }

@@ -37,7 +37,7 @@ fn nine_kinds_of_source_make_one_unbroken_stream() {
 /// A channel that plays one kind after the other, so that nine in a row are all kinds.
 async fn in_order(app: &App) -> Channel {
     let collection = app.channel("Everything").await.rules.items[0].collection;
-    let item = ScheduleItem { collection, order: Order::Chronological, mode: Mode::Flood };
+    let item = ScheduleItem::new(collection, Order::Chronological, Mode::Flood);
     let new = NewChannel {
         number: None,
         name: "In order".to_owned(),
@@ -45,7 +45,7 @@ async fn in_order(app: &App) -> Channel {
         logo: None,
         enabled: true,
         profile: Some("360p25".to_owned()),
-        rules: Rules { seed: 1, items: vec![item] },
+        rules: Rules::of_items(1, vec![item]),
     };
     let person = Actor::Person { name: "tester".to_owned() };
     app.control().create_channel(&person, new).await.unwrap()

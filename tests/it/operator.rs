@@ -19,7 +19,7 @@ fn a_restart_of_twelve_channels_within_a_minute_stops_at_the_tenth() {
         let person = Actor::Person { name: "tester".to_owned() };
         let mut channels = Vec::new();
         for n in 0..12 {
-            let item = ScheduleItem { collection, order: Order::Shuffle, mode: Mode::Flood };
+            let item = ScheduleItem::new(collection, Order::Shuffle, Mode::Flood);
             let new = NewChannel {
                 number: None,
                 name: format!("Twelve {n}"),
@@ -27,7 +27,7 @@ fn a_restart_of_twelve_channels_within_a_minute_stops_at_the_tenth() {
                 logo: None,
                 enabled: true,
                 profile: Some("360p25".to_owned()),
-                rules: Rules { seed: n, items: vec![item] },
+                rules: Rules::of_items(n, vec![item]),
             };
             channels.push(app.control().create_channel(&person, new).await.unwrap());
         }

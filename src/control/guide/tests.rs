@@ -111,6 +111,8 @@ pub(super) fn guide(channels: i64, programmes: i64) -> Guide {
                 in_ms: 0,
                 kind: SlotKind::Programme,
                 title: format!("Episode {n} & more"),
+                guide_group: None,
+                custom_title: None,
             };
             programme(&slot, None, "x")
         };

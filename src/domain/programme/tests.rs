@@ -116,6 +116,8 @@ fn slot() -> Slot {
         in_ms: 0,
         kind: SlotKind::Programme,
         title: "slot title".into(),
+        guide_group: None,
+        custom_title: None,
     }
 }
 

@@ -226,12 +226,11 @@ impl From<Rules> for RulesView {
 
 impl From<RulesView> for Rules {
     fn from(view: RulesView) -> Self {
-        let items = view.items.into_iter().map(|item| ScheduleItem {
-            collection: CollectionId(item.collection),
-            order: item.order,
-            mode: item.mode,
-        });
-        Self { seed: view.seed, items: items.collect() }
+        let items = view
+            .items
+            .into_iter()
+            .map(|item| ScheduleItem::new(CollectionId(item.collection), item.order, item.mode));
+        Self::of_items(view.seed, items.collect())
     }
 }
 

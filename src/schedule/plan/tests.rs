@@ -206,13 +206,11 @@ fn world() -> impl Strategy<Value = (Rules, Catalogue)> {
         2 => (0_u32..4).prop_map(|count| Mode::Multiple { count }),
         1 => Just(Mode::Flood)
     ];
-    let item = (1_i64..5, order, mode).prop_map(|(collection, order, mode)| ScheduleItem {
-        collection: CollectionId(collection),
-        order,
-        mode,
+    let item = (1_i64..5, order, mode).prop_map(|(collection, order, mode)| {
+        ScheduleItem::new(CollectionId(collection), order, mode)
     });
     let rules = (any::<u64>(), prop::collection::vec(item, 0..5))
-        .prop_map(|(seed, items)| Rules { seed, items });
+        .prop_map(|(seed, items)| Rules::of_items(seed, items));
     let shelf_text = prop::collection::vec((1_i64..30, 0_i64..40), 0..8).prop_map(|media| {
         let lines: Vec<String> =
             media.iter().map(|(id, seconds)| format!("{id} t{} {seconds}", id % 7)).collect();
@@ -248,9 +246,9 @@ fn rules(text: &str) -> Rules {
             _ => Mode::Multiple { count: words[3].parse().unwrap() },
         };
         let order = serde_json::from_value(words[1].into()).unwrap();
-        ScheduleItem { collection: CollectionId(words[0].parse().unwrap()), order, mode }
+        ScheduleItem::new(CollectionId(words[0].parse().unwrap()), order, mode)
     };
-    Rules { seed: 1, items: text.split(',').map(item).collect() }
+    Rules::of_items(1, text.split(',').map(item).collect())
 }
 
 /// Plans `count` slots of ten seconds.

@@ -19,14 +19,14 @@ async fn a_channel_comes_back_as_it_was_stored() {
         group: Some("Films".to_owned()),
         logo: Some("/logos/5.png".to_owned()),
         enabled: false,
-        rules: Rules {
-            seed: u64::MAX,
-            items: vec![ScheduleItem {
-                collection: CollectionId(3),
-                order: Order::Shuffle,
-                mode: crate::domain::Mode::Multiple { count: 2 },
-            }],
-        },
+        rules: Rules::of_items(
+            u64::MAX,
+            vec![ScheduleItem::new(
+                CollectionId(3),
+                Order::Shuffle,
+                crate::domain::Mode::Multiple { count: 2 },
+            )],
+        ),
         ..new_channel("Späte \"Filme\"")
     };
     let stored = home.db.insert_channel(new, "720p25").await.unwrap();
@@ -376,6 +376,8 @@ fn slot(start: i64, stop: i64) -> Slot {
         in_ms: 0,
         kind: SlotKind::Programme,
         title: "t".to_owned(),
+        guide_group: None,
+        custom_title: None,
     }
 }
 

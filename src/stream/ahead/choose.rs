@@ -148,6 +148,8 @@ mod tests {
             in_ms: 0,
             kind: SlotKind::Programme,
             title: String::new(),
+            guide_group: None,
+            custom_title: None,
         };
         Timeline::new((0..).zip(ids.split(' ')).map(slot).collect()).unwrap()
     }

@@ -123,6 +123,8 @@ mod tests {
             in_ms: 0,
             kind: SlotKind::Programme,
             title: String::new(),
+            guide_group: None,
+            custom_title: None,
         };
         let timeline = Timeline::new((0..7).map(slot).collect()).unwrap();
         let media: HashMap<MediaId, Arc<Media>> =

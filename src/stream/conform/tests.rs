@@ -617,6 +617,8 @@ async fn work_ahead_makes_what_is_on_air_next() {
         in_ms: 0,
         kind: SlotKind::Programme,
         title: String::new(),
+        guide_group: None,
+        custom_title: None,
     };
     let mut slots = vec![slot(0), slot(1)];
     slots[1].start = slots[0].stop;

@@ -108,6 +108,8 @@ async fn the_whole_library_is_made_after_what_is_planned_and_takes_free_room_onl
         in_ms: 0,
         kind: SlotKind::Programme,
         title: String::new(),
+        guide_group: None,
+        custom_title: None,
     };
     let channel = Channel {
         id: ChannelId(1),

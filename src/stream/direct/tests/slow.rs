@@ -117,6 +117,8 @@ impl Station {
             in_ms: 0,
             kind: SlotKind::Programme,
             title: String::new(),
+            guide_group: None,
+            custom_title: None,
         };
         let channel = Channel {
             id: ChannelId(i64::from(id)),
