@@ -16,6 +16,7 @@ mod check;
 mod ebml;
 mod film;
 mod fragments;
+mod grouping;
 mod matroska;
 mod mp4;
 mod source;

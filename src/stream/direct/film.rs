@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use bytes::Bytes;
 
 use super::fragments::Fragments;
+use super::grouping::Marks;
 use super::source::{Files, Source, Stamp};
 use super::units::{self, Pictures};
 use super::{Fault, SPAN, Unfit, matroska, mp4};
@@ -72,8 +73,7 @@ pub(super) enum Layout {
 pub(super) struct Samples {
     pub(super) video: mp4::Tables,
     pub(super) audio: Option<mp4::Tables>,
-    pub(super) marks: Box<[mp4::Mark]>,
-    pub(super) patterns: Box<[Box<[u8]>]>,
+    pub(super) marks: Marks<mp4::Place>,
 }
 
 /// A file that is read in process.
@@ -200,11 +200,7 @@ impl Film {
     /// Bytes of memory it takes, about.
     pub(super) fn memory(&self) -> usize {
         let layout = match &self.layout {
-            Layout::Mp4(samples) => {
-                size_of_val(&*samples.marks)
-                    + size_of_val(&*samples.patterns)
-                    + samples.patterns.iter().map(|pattern| pattern.len()).sum::<usize>()
-            }
+            Layout::Mp4(samples) => samples.marks.memory(),
             Layout::Fragments(fragments) => fragments.memory(),
             Layout::Matroska(clusters) => clusters.memory(),
         };
@@ -223,8 +219,7 @@ impl Film {
         gop: &GopEntry,
     ) -> Result<Gop, Fault> {
         let mark = samples.marks.get(number).ok_or(Fault::Damaged)?;
-        let pattern = usize::try_from(mark.pattern).ok().and_then(|id| samples.patterns.get(id));
-        let pattern = pattern.ok_or(Fault::Damaged)?;
+        let pattern = samples.marks.pattern(number).ok_or(Fault::Damaged)?;
         let pictures = u32::try_from(pattern.len()).map_err(|_| Fault::Damaged)?;
         let mut ranges = mp4::samples(source, &samples.video, &mark.video, pictures)?;
         if let Some(tables) = &samples.audio {

@@ -14,8 +14,9 @@
 use std::ops::Range;
 
 use super::boxes::{Head, be32, be64, boxes, child, path};
-use super::film::{Group, Layout, Plan, Request, ticks};
-use super::mp4::{Edit, Kind, Patterns, Track, is_profile_sound, pictures_of, table_samples};
+use super::film::{Layout, Plan, Request, ticks};
+use super::grouping::{Grouped, Grouping, Marks};
+use super::mp4::{Edit, Kind, Track, is_profile_sound, pictures_of, table_samples};
 use super::source::Source;
 use super::{Fault, Unfit};
 use crate::domain::Profile;
@@ -68,14 +69,6 @@ pub(super) struct Spot {
     sample: u32,
 }
 
-/// Where a group begins, in pictures and sounds, and in which order its pictures are shown.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    video: Spot,
-    audio: Spot,
-    pub(super) pattern: u32,
-}
-
 /// Groups of a fragmented file.
 #[derive(Debug)]
 pub(super) struct Fragments {
@@ -84,15 +77,13 @@ pub(super) struct Fragments {
     /// Samples that `moov` itself names, as a rule none.
     first: [Box<[Sample]>; 2],
     defaults: [Option<Defaults>; 2],
-    marks: Box<[Mark]>,
-    pub(super) patterns: Box<[Box<[u8]>]>,
+    marks: Marks<Spot>,
 }
 
 impl Fragments {
     /// The order of the pictures of group `number`.
     pub(super) fn pattern(&self, number: usize) -> Option<&[u8]> {
-        let mark = self.marks.get(number)?;
-        self.patterns.get(usize::try_from(mark.pattern).ok()?).map(|pattern| &**pattern)
+        self.marks.pattern(number)
     }
 
     /// Where the pictures of a group are, and then its sounds.
@@ -146,9 +137,7 @@ impl Fragments {
     pub(super) fn memory(&self) -> usize {
         size_of_val(&*self.parts)
             + self.first.iter().map(|samples| size_of_val(&**samples)).sum::<usize>()
-            + size_of_val(&*self.marks)
-            + size_of_val(&*self.patterns)
-            + self.patterns.iter().map(|pattern| pattern.len()).sum::<usize>()
+            + self.marks.memory()
     }
 }
 
@@ -349,21 +338,19 @@ pub(super) fn open(
     }
     let coded = pictures_of(moov, video, request.profile)
         .ok_or(Unfit::Kind("its picture is described in another way"))?;
-    let mut patterns = Patterns::default();
-    let (mut groups, mut marks, phase) =
-        picture_groups(request.profile, video, &pictures, zero, &mut patterns)?;
+    let mut grouped = picture_groups(request.profile, video, &pictures, zero)?;
     if let Some(track) = audio {
         if !is_profile_sound(moov, track, request.profile) {
             return Err(Unfit::Kind("its sound is described in another way"));
         }
-        sound_groups(request.profile, track, &sounds, zero, phase, &mut groups, &mut marks)?;
+        sound_groups(request.profile, track, &sounds, zero, &mut grouped)?;
     }
+    let Grouped { groups, marks, phase } = grouped;
     let layout = Layout::Fragments(Fragments {
         parts: parts.into(),
         first: first.map(Into::into),
         defaults: ids,
-        marks: marks.into(),
-        patterns: patterns.all.into(),
+        marks,
     });
     Ok(Plan { pictures: coded, groups, phase, layout })
 }
@@ -456,14 +443,13 @@ pub(super) fn track_id(moov: &[u8], track: &Range<usize>) -> Option<u32> {
     be32(header, if header.first()? == &1 { 20 } else { 12 })
 }
 
-/// Checks all pictures by the rules of copying; gives the groups without sound and the phase.
+/// Checks all pictures by the rules of copying, and groups them.
 fn picture_groups(
     profile: &Profile,
     track: &Track,
     list: &Listed,
     zero: i64,
-    patterns: &mut Patterns,
-) -> Result<(Vec<Group>, Vec<Mark>, i64), Unfit> {
+) -> Result<Grouped<Spot>, Unfit> {
     let Edit::Plain { empty, from, .. } = track.edit else {
         return Err(Unfit::Kind("it is edited"));
     };
@@ -471,43 +457,17 @@ fn picture_groups(
     if first.is_none_or(|first| first < from) {
         return Err(Unfit::Kind("its beginning is cut off by an edit"));
     }
-    let mut grid = rules::PictureGrid::new(profile, None);
-    let (mut groups, mut marks) = (Vec::new(), Vec::new());
-    let mut open: Option<(Spot, i64, Vec<i64>)> = None;
-    let mut close = |open: (Spot, i64, Vec<i64>), end: i64| -> Result<(), Unfit> {
-        let (spot, first, mut shown) = open;
-        let pattern = patterns.add(first, &shown)?;
-        rules::check_group(first, &mut shown, end, false)?;
-        groups.push(Group::new(first, end));
-        marks.push(Mark { video: spot, audio: Spot::default(), pattern });
-        Ok(())
-    };
+    let mut grouping = Grouping::new(profile);
     let mut before = i64::MIN;
     for (spot, sample) in &list.samples {
         if sample.decoded <= before {
             return Err(Unfit::Kind("its fragments are out of order"));
         }
         before = sample.decoded;
-        let frame = grid.frame_of(empty + ticks(sample.shown - from, track.scale) - zero)?;
-        if sample.key {
-            if let Some(open) = open.take() {
-                close(open, frame)?;
-            }
-            open = Some((*spot, frame, Vec::new()));
-        }
-        let Some((_, first, shown)) = &mut open else {
-            return Err(Unfit::Kind("it does not begin with a key frame"));
-        };
-        rules::check_order(profile, *first, shown.len(), frame)?;
-        shown.push(frame);
-        if shown.len() > rules::longest_group(profile) {
-            return Err(rules::Misfit::LongGroup.into());
-        }
+        let tick = empty + ticks(sample.shown - from, track.scale) - zero;
+        grouping.push(*spot, tick, sample.key)?;
     }
-    let last = open.ok_or(Unfit::Kind("it has no picture"))?;
-    let end = last.2.iter().map(|frame| frame + 1).max().unwrap_or(last.1);
-    close(last, end)?;
-    Ok((groups, marks, grid.phase().unwrap_or(0)))
+    grouping.finish()
 }
 
 /// Gives every group the sound of the time it is shown.
@@ -516,9 +476,7 @@ fn sound_groups(
     track: &Track,
     list: &Listed,
     zero: i64,
-    phase: i64,
-    groups: &mut [Group],
-    marks: &mut [Mark],
+    grouped: &mut Grouped<Spot>,
 ) -> Result<(), Unfit> {
     let step = profile.audio_ticks();
     let Edit::Plain { empty, from, .. } = track.edit else {
@@ -534,9 +492,9 @@ fn sound_groups(
     }
     let count = i64::try_from(list.samples.len()).unwrap_or(i64::MAX);
     let begins = empty + ticks(head.shown - from, track.scale) - zero;
-    let origin = rules::sound_origin(profile, begins - phase);
+    let origin = rules::sound_origin(profile, begins - grouped.phase);
     let nth = |tick: i64| (tick - origin + step - 1).div_euclid(step).clamp(0, count);
-    for (group, mark) in groups.iter_mut().zip(marks) {
+    for (group, mark) in grouped.groups.iter_mut().zip(grouped.marks.iter_mut()) {
         let start = nth(profile.tick_of(group.first_frame));
         let end = nth(profile.tick_of(group.end_frame));
         let Some((spot, _)) = usize::try_from(start).ok().and_then(|at| list.samples.get(at))

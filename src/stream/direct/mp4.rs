@@ -1,7 +1,7 @@
 //! MP4 and `QuickTime`: samples by the tables of `moov`.
 //!
 //! The tables are read once ([`open`]) and checked sample by sample against the rules of copying.
-//! What stays in memory is where each group begins in them ([`Mark`]); reading a group looks its
+//! What stays in memory is where each group begins in them ([`Mark`](super::grouping::Mark)); reading a group looks its
 //! rows up in the file again, so that a film of two hours costs some hundred kilobytes and not
 //! some megabytes.
 //!
@@ -9,11 +9,11 @@
 //! the track from its first picture on, or cuts the priming of the sound. Any other one,
 //! several descriptions of samples and sound that is not evenly spaced are left to ffmpeg.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::boxes::{Head, Rows, Spread, be32, be64, boxes, child, path};
-use super::film::{Group, Layout, Plan, Request, Samples, ticks};
+use super::film::{Layout, Plan, Request, Samples, ticks};
+use super::grouping::{Grouped, Grouping};
 use super::source::Source;
 use super::units::{Pictures, is_profile_audio};
 use super::{Fault, Unfit, fragments};
@@ -55,14 +55,6 @@ pub(super) struct Place {
     run: u32,
     /// Where its bytes begin.
     offset: u64,
-}
-
-/// Where a group begins, in pictures and sounds, and in which order its pictures are shown.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    pub(super) video: Place,
-    pub(super) audio: Place,
-    pub(super) pattern: u32,
 }
 
 /// Reads the tables of the file and says what groups it is made of.
@@ -408,11 +400,11 @@ impl Builder<'_> {
         }
         let pictures = pictures_of(self.moov, video, self.request.profile)
             .ok_or(Unfit::Kind("its picture is described in another way"))?;
-        let mut patterns = Patterns::default();
-        let (mut groups, mut marks, phase) = self.pictures(video, &mut patterns)?;
+        let mut grouped = self.pictures(video)?;
         if let Some(audio) = audio {
-            self.sounds(audio, phase, &mut groups, &mut marks)?;
+            self.sounds(audio, &mut grouped)?;
         }
+        let Grouped { groups, marks, phase } = grouped;
         let tables = |track: &Track| Tables {
             base: self.base,
             fixed: track.fixed,
@@ -420,21 +412,12 @@ impl Builder<'_> {
             chunks: track.chunks,
             runs: track.runs,
         };
-        let samples = Samples {
-            video: tables(video),
-            audio: audio.map(tables),
-            marks: marks.into(),
-            patterns: patterns.all.into(),
-        };
+        let samples = Samples { video: tables(video), audio: audio.map(tables), marks };
         Ok(Plan { pictures, groups, phase, layout: Layout::Mp4(samples) })
     }
 
-    /// Checks all pictures by the rules of copying; gives the groups without sound and the phase.
-    fn pictures(
-        &self,
-        track: &Track,
-        patterns: &mut Patterns,
-    ) -> Result<(Vec<Group>, Vec<Mark>, i64), Unfit> {
+    /// Checks all pictures by the rules of copying, and groups them.
+    fn pictures(&self, track: &Track) -> Result<Grouped<Place>, Unfit> {
         const DAMAGED: Unfit = Unfit::Kind("its tables are damaged");
         let profile = self.request.profile;
         let Edit::Plain { empty, from, length } = track.edit else {
@@ -448,62 +431,30 @@ impl Builder<'_> {
         if first.is_none_or(|first| first < from) {
             return Err(Unfit::Kind("its beginning is cut off by an edit"));
         }
-        let mut grid = rules::PictureGrid::new(profile, None);
+        let mut grouping = Grouping::new(profile);
         let mut keys = Keys::new(self.moov, track.keys);
         let mut walk = track.walk(self.moov).ok_or(DAMAGED)?;
         let mut times = track.times(self.moov);
-        let (mut groups, mut marks) = (Vec::new(), Vec::new());
-        let mut open: Option<(Place, i64, Vec<i64>)> = None;
         let mut last_tick = 0;
-        let mut close = |open: (Place, i64, Vec<i64>), end: i64| -> Result<(), Unfit> {
-            let (place, first, mut shown) = open;
-            let pattern = patterns.add(first, &shown)?;
-            rules::check_group(first, &mut shown, end, false)?;
-            groups.push(Group::new(first, end));
-            marks.push(Mark { video: place, audio: Place::default(), pattern });
-            Ok(())
-        };
         for sample in 0..count {
             let (_, shown) = times.next().ok_or(DAMAGED)?;
             walk.size().ok_or(DAMAGED)?;
             let tick = empty + ticks(shown - from, track.scale) - self.zero;
             last_tick = last_tick.max(tick);
-            let frame = grid.frame_of(tick)?;
-            if keys.is_key(sample) {
-                if let Some(open) = open.take() {
-                    close(open, frame)?;
-                }
-                open = Some((walk.place, frame, Vec::new()));
-            }
-            let Some((_, first, shown)) = &mut open else {
-                return Err(Unfit::Kind("it does not begin with a key frame"));
-            };
-            rules::check_order(profile, *first, shown.len(), frame)?;
-            shown.push(frame);
-            if shown.len() > rules::longest_group(profile) {
-                return Err(rules::Misfit::LongGroup.into());
-            }
+            grouping.push(walk.place, tick, keys.is_key(sample))?;
             walk.step().ok_or(DAMAGED)?;
         }
-        let last = open.ok_or(Unfit::Kind("it has no picture"))?;
-        let end = last.2.iter().map(|frame| frame + 1).max().unwrap_or(last.1);
-        close(last, end)?;
+        let grouped = grouping.finish()?;
         // The list rounds to the movie's scale.
         let played = last_tick + self.zero - empty;
         if length.is_some_and(|length| length + rate_ticks(profile) < played) {
             return Err(Unfit::Kind("its end is cut off by an edit"));
         }
-        Ok((groups, marks, grid.phase().unwrap_or(0)))
+        Ok(grouped)
     }
 
     /// Gives every group the sound of the time it is shown.
-    fn sounds(
-        &self,
-        track: &Track,
-        phase: i64,
-        groups: &mut [Group],
-        marks: &mut [Mark],
-    ) -> Result<(), Unfit> {
+    fn sounds(&self, track: &Track, grouped: &mut Grouped<Place>) -> Result<(), Unfit> {
         const DAMAGED: Unfit = Unfit::Kind("its tables are damaged");
         let profile = self.request.profile;
         let step = profile.audio_ticks();
@@ -538,10 +489,10 @@ impl Builder<'_> {
             }
             count = count.min(played);
         }
-        let origin = rules::sound_origin(profile, begins - phase);
+        let origin = rules::sound_origin(profile, begins - grouped.phase);
         let nth = |tick: i64| (tick - origin + step - 1).div_euclid(step).clamp(0, count);
         let mut walk = track.walk(self.moov).ok_or(DAMAGED)?;
-        for (group, mark) in groups.iter_mut().zip(marks) {
+        for (group, mark) in grouped.groups.iter_mut().zip(grouped.marks.iter_mut()) {
             let start = nth(profile.tick_of(group.first_frame));
             let end = nth(profile.tick_of(group.end_frame));
             while i64::from(walk.place.sample) < start {
@@ -642,28 +593,6 @@ impl<'a> Keys<'a> {
             self.next += 1;
         }
         number(self.next).is_some_and(|key| key.checked_sub(1) == Some(sample))
-    }
-}
-
-/// The orders in which groups show their pictures, each kept once.
-#[derive(Default)]
-pub(super) struct Patterns {
-    known: HashMap<Box<[u8]>, u32>,
-    pub(super) all: Vec<Box<[u8]>>,
-}
-
-impl Patterns {
-    pub(super) fn add(&mut self, first: i64, shown: &[i64]) -> Result<u32, Unfit> {
-        let pattern: Option<Box<[u8]>> =
-            shown.iter().map(|frame| u8::try_from(frame - first).ok()).collect();
-        let pattern = pattern.ok_or(rules::Misfit::LongGroup)?;
-        if let Some(known) = self.known.get(&pattern) {
-            return Ok(*known);
-        }
-        let id = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(pattern.clone());
-        self.known.insert(pattern, id);
-        Ok(id)
     }
 }
 
