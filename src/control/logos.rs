@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::ImageKind;
 use crate::foundation::process::{Command, Processes};
 use crate::foundation::stop::Stop;
 use crate::library::fetch::{self, Wanted};
@@ -147,20 +148,5 @@ async fn draw(
 
 /// Whether bytes begin as a picture does. ffmpeg would also read playlists, and what they name.
 fn is_picture(bytes: &[u8]) -> bool {
-    let begins = [&b"\x89PNG"[..], b"\xFF\xD8\xFF", b"GIF8"];
-    let webp = || bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    begins.iter().any(|begin| bytes.starts_with(begin)) || webp()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pictures_are_handed_to_ffmpeg() {
-        assert!(is_picture(b"\x89PNG\r\n\x1a\n") && is_picture(b"RIFF\0\0\0\0WEBPVP8 "));
-        for other in [&b"#EXTM3U\nfile:///etc/passwd"[..], b"ffconcat version 1.0", b"RIFF", b""] {
-            assert!(!is_picture(other), "{other:?}");
-        }
-    }
+    ImageKind::of(bytes).is_some()
 }

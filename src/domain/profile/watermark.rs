@@ -186,7 +186,8 @@ mod tests {
         assert_eq!(ImageKind::of(b"\xff\xd8\xff\xe0"), Some(ImageKind::Jpeg));
         assert_eq!(ImageKind::of(b"GIF89a"), Some(ImageKind::Gif));
         assert_eq!(ImageKind::of(b"RIFF\0\0\0\0WEBPVP8 "), Some(ImageKind::Webp));
-        for other in [&b"<svg/>"[..], b"", b"#EXTM3U", b"RIFF\0\0\0\0WAVE"] {
+        let playlists = [&b"#EXTM3U\nfile:///etc/passwd"[..], b"ffconcat version 1.0"];
+        for other in [&b"<svg/>"[..], b"", b"RIFF", b"RIFF\0\0\0\0WAVE"].iter().chain(&playlists) {
             assert_eq!(ImageKind::of(other), None);
         }
     }
