@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -31,7 +31,7 @@ pub struct Query<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
             return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -41,7 +41,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "send `Content-Type: application/json`",
             ));
         }
-        let bytes = body(request, state).await?;
+        let bytes = body(request, BODY_LIMIT).await?;
         read_json(&bytes).map(Self)
     }
 }
@@ -88,48 +88,26 @@ pub fn read_form<T: DeserializeOwned>(text: &[u8], place: &str) -> Result<T, Api
     })
 }
 
-/// The whole body, within [`BODY_LIMIT`].
+/// The whole body, if it has at most `limit` bytes.
 ///
 /// # Errors
-/// 413 when it is too large, 400 when it breaks off.
-pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let msg = format!("the body is larger than {BODY_LIMIT} bytes");
-            return ApiError::new(
-                rejection.status(),
-                "too_large",
-                &["body"],
-                msg,
-                "send less at once",
-            )
-            .with_limit(BODY_LIMIT);
-        }
-        let msg = "the body broke off";
-        ApiError::new(StatusCode::BAD_REQUEST, "body", &["body"], msg, "send it again")
-    })
-}
-
-/// The whole body, within a limit of its own.
-///
-/// # Errors
-/// 413 when it is too large, 400 when it breaks off.
-pub async fn body_within(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+/// 413 when it is larger, at once when it says so itself; 400 when it breaks off.
+pub async fn body(request: Request, limit: usize) -> Result<Bytes, ApiError> {
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated = stated.and_then(|value| value.parse::<u64>().ok()); // reason: reading will tell
     let too_large = || {
         let msg = format!("the body is larger than {limit} bytes");
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        let error = ApiError::new(status, "too_large", &["body"], msg, "send a smaller file");
-        error.with_limit(limit)
+        let fix = "send less at once, or a smaller file";
+        ApiError::new(status, "too_large", &["body"], msg, fix).with_limit(limit)
     };
     if stated.is_some_and(|stated| stated > limit as u64) {
         return Err(too_large());
     }
-    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let full = std::error::Error::source(&error)
-            .is_some_and(|source| source.to_string().contains("limit"));
-        if full {
+    let mut request = request;
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             return too_large();
         }
         let msg = "the body broke off";

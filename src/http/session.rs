@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::auth::COOKIE_NAME;
 use super::base::Base;
 use super::error::{ApiError, Problem};
-use super::extract::{body, read_form};
+use super::extract::{BODY_LIMIT, body, read_form};
 use super::net::Client;
 use super::state::State;
 
@@ -41,7 +41,7 @@ pub(super) async fn log_in(
     request: Request,
 ) -> Result<Response, ApiError> {
     let page = wants_page(request.headers());
-    let form = form(request, &state).await?;
+    let form = form(request).await?;
     let next = form.next.as_deref().filter(|next| is_local(next)).unwrap_or("/").to_owned();
     let ticket = match state.gate.log_in(&client, form.key.trim()) {
         Ok(ticket) => ticket,
@@ -73,7 +73,7 @@ pub(super) async fn log_out(
     Ok(response)
 }
 
-async fn form(request: Request, state: &State) -> Result<LoginForm, ApiError> {
+async fn form(request: Request) -> Result<LoginForm, ApiError> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
         let fix = "send `Content-Type: application/x-www-form-urlencoded`";
@@ -87,7 +87,7 @@ async fn form(request: Request, state: &State) -> Result<LoginForm, ApiError> {
             fix,
         ));
     }
-    read_form(&body(request, state).await?, "body")
+    read_form(&body(request, BODY_LIMIT).await?, "body")
 }
 
 fn cookie(ticket: &str, seconds: u64, base: &Base) -> Result<HeaderValue, ApiError> {

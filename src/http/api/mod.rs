@@ -22,15 +22,33 @@ pub mod transcoding;
 pub mod watermarks;
 
 use crate::control::ControlError;
-use crate::domain::UtcMillis;
+use crate::domain::{ImageKind, UtcMillis};
 
 use super::error::ApiError;
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 /// An instant as clients read it.
 pub(super) fn stamp(at: UtcMillis) -> String {
     at.to_string()
+}
+
+/// The media type of a picture.
+fn media_type(kind: ImageKind) -> &'static str {
+    match kind {
+        ImageKind::Png => "image/png",
+        ImageKind::Jpeg => "image/jpeg",
+        ImageKind::Gif => "image/gif",
+        ImageKind::Webp => "image/webp",
+    }
+}
+
+/// A picture that somebody sent us, to be asked for anew each time it is shown.
+fn picture((kind, bytes): (ImageKind, Vec<u8>)) -> Response {
+    let head = [(CONTENT_TYPE, media_type(kind)), (CACHE_CONTROL, "private, no-cache")];
+    (head, bytes).into_response()
 }
 
 /// A number of the query within its limits.

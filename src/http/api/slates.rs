@@ -1,21 +1,18 @@
 //! Slates: what channels show while they show no programme, and the operator's own in their place.
 
 use axum::extract::{Request, State as Has};
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::control::slates::CLIP_MOST;
-use crate::domain::{
-    ChannelId, ImageKind, InvalidField, SlateArt, SlateForm, SlateKind, StoredSlate,
-};
+use crate::domain::{ChannelId, InvalidField, SlateArt, SlateForm, SlateKind, StoredSlate};
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, Problem};
-use super::super::extract::{Json, Path, body_within};
+use super::super::extract::{Json, Path, body};
 use super::super::state::State;
+use super::picture;
 
 /// A slate, as it is on a channel or on all channels without one of their own.
 #[derive(Debug, Serialize, ToSchema)]
@@ -209,7 +206,7 @@ pub async fn reset_of(
     (status = 404, description = "No such slate", body = Problem)))]
 pub async fn image(Has(state): Has<State>, Path(kind): Path<String>) -> Result<Response, ApiError> {
     let found = state.control.slate_preview(None, known(&kind)?).await?;
-    Ok(shown(found))
+    Ok(picture(found))
 }
 
 /// Shows a picture of a slate of a channel.
@@ -224,7 +221,7 @@ pub async fn image_of(
 ) -> Result<Response, ApiError> {
     let kind = known(&place.kind)?;
     let found = state.control.slate_preview(Some(place.channel), kind).await?;
-    Ok(shown(found))
+    Ok(picture(found))
 }
 
 fn known(kind: &str) -> Result<SlateKind, ApiError> {
@@ -253,24 +250,11 @@ async fn set(
     kind: SlateKind,
     request: Request,
 ) -> Result<Json<SlateView>, ApiError> {
-    let bytes = body_within(request, CLIP_MOST).await?;
+    let bytes = body(request, CLIP_MOST).await?;
     if bytes.is_empty() {
         let nothing = InvalidField::new("file", "there are no bytes", "send a file as the body");
         return Err(ApiError::invalid("body", vec![nothing]));
     }
     state.control.set_slate(&caller.actor(), channel, kind, bytes.into()).await?;
     one(state, channel, kind).await
-}
-
-fn shown((kind, bytes): (ImageKind, Vec<u8>)) -> Response {
-    let kind = match kind {
-        ImageKind::Jpeg => "image/jpeg",
-        ImageKind::Png | ImageKind::Gif | ImageKind::Webp => "image/png",
-    };
-    let head = [
-        (CONTENT_TYPE, kind),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CACHE_CONTROL, "private, no-cache"),
-    ];
-    (StatusCode::OK, head, bytes).into_response()
 }

@@ -2,8 +2,7 @@
 
 use axum::extract::{Request, State as Has};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,8 +12,9 @@ use crate::domain::{
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, Problem};
-use super::super::extract::{Json, Path, body};
+use super::super::extract::{BODY_LIMIT, Json, Path, body};
 use super::super::state::State;
+use super::{media_type, picture};
 
 /// A watermark.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,15 +66,6 @@ impl From<StoredWatermark> for WatermarkView {
             frequency_minutes: watermark.frequency_minutes,
             duration_seconds: watermark.duration_seconds,
         }
-    }
-}
-
-fn media_type(kind: ImageKind) -> &'static str {
-    match kind {
-        ImageKind::Png => "image/png",
-        ImageKind::Jpeg => "image/jpeg",
-        ImageKind::Gif => "image/gif",
-        ImageKind::Webp => "image/webp",
     }
 }
 
@@ -237,13 +228,7 @@ pub async fn image(
     Has(state): Has<State>,
     Path(id): Path<WatermarkId>,
 ) -> Result<Response, ApiError> {
-    let (kind, bytes) = state.control.watermark_image(id).await?;
-    let head = [
-        (CONTENT_TYPE, media_type(kind)),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CACHE_CONTROL, "private, no-cache"),
-    ];
-    Ok((head, bytes).into_response())
+    Ok(picture(state.control.watermark_image(id).await?))
 }
 
 /// Sends a watermark's picture: the bytes of a PNG, JPEG, GIF or WebP file, at most 1 MiB, as the
@@ -261,7 +246,7 @@ pub async fn put_image(
     Path(id): Path<WatermarkId>,
     request: Request,
 ) -> Result<Json<WatermarkView>, ApiError> {
-    let bytes = body(request, &state).await?;
+    let bytes = body(request, BODY_LIMIT).await?;
     let stored = state.control.set_watermark_image(&caller.actor(), id, bytes.into()).await?;
     Ok(Json(stored.into()))
 }
