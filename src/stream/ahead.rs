@@ -123,6 +123,7 @@ impl Ahead {
     async fn run(&self, look: impl Fn() -> Plans) {
         let mut without_slates = HashMap::new();
         let mut shift = Shift::default();
+        let mut catches_up = true;
         loop {
             let plans = look();
             let now_ms = self.means.clock.now_ms();
@@ -132,6 +133,10 @@ impl Ahead {
             }
             self.make_slates(&plans, &mut without_slates).await;
             self.open_next(&plans).await;
+            if catches_up && !plans.channels.is_empty() {
+                catches_up = false;
+                self.open_lately(&plans).await;
+            }
             self.verify_some(&plans).await;
             let share = Share::of(self.cores, self.means.board.rules().cpu_percent);
             self.means.conformer.keep_to(share);
@@ -267,18 +272,25 @@ impl Ahead {
         }
     }
 
-    /// Opens what is on air now and next on every channel, as far as it can be read in process, and
-    /// then what was shown lately: HLS still lists it, also after a restart.
+    /// Opens what is on air now and next on every channel, as far as it can be read in process.
     async fn open_next(&self, plans: &Plans) {
         let now = UtcMillis(self.means.clock.now_ms());
-        let mut all: Vec<(&Arc<Media>, &Profile)> = Vec::new();
         for line in lines(plans) {
-            all.extend(now_and_next(&line, now).map(|media| (media, line.profile)));
+            self.open_all(now_and_next(&line, now), line.profile).await;
         }
+    }
+
+    /// Opens what was shown shortly before the start, because HLS still lists it; what is shown
+    /// later was opened before its time.
+    async fn open_lately(&self, plans: &Plans) {
+        let now = UtcMillis(self.means.clock.now_ms());
         for line in lines(plans) {
-            all.extend(lately(&line, now).map(|media| (media, line.profile)));
+            self.open_all(lately(&line, now), line.profile).await;
         }
-        for (media, profile) in all {
+    }
+
+    async fn open_all<'a>(&self, all: impl Iterator<Item = &'a Arc<Media>>, profile: &Profile) {
+        for media in all {
             if self.means.shelf.offer(media, profile) == Offer::Unknown {
                 self.open(media, profile).await;
             }
