@@ -622,23 +622,7 @@ async fn work_ahead_makes_what_is_on_air_next() {
     };
     let mut slots = vec![slot(0), slot(1)];
     slots[1].start = slots[0].stop;
-    let channel = Channel {
-        id: ChannelId(1),
-        number: "1".parse().unwrap(),
-        name: "one".to_owned(),
-        group: None,
-        logo: None,
-        enabled: true,
-        profile: p.name.clone(),
-        rules: serde_json::from_value(serde_json::json!({"items": [], "seed": 1})).unwrap(),
-    };
-    let on_air = Arc::new(OnAir {
-        channel: Arc::new(channel),
-        profile: p.clone(),
-        timeline: Timeline::new(slots).unwrap(),
-        media: Arc::new([9, 10].map(|id| (MediaId(id), film(id))).into()),
-        slates: crate::stream::OwnSlates::default(),
-    });
+    let on_air = on_air(&p, slots, [film(9), film(10)]);
     let means = ahead::Means {
         conformer: Arc::clone(&rig.conformer),
         shelf: Arc::clone(&rig.shelf),
@@ -659,4 +643,25 @@ async fn work_ahead_makes_what_is_on_air_next() {
     assert_eq!(order, [MediaId(10), MediaId(9)]);
     assert!(rig.conformer.is_made(&film(9), &p) && rig.conformer.is_made(&film(10), &p));
     assert!(rig.store.slate(SLATE_STANDBY, &p).is_some(), "slates come first");
+}
+
+/// A channel that plays `slots` in a profile, out of `films`.
+fn on_air<const N: usize>(p: &Profile, slots: Vec<Slot>, films: [Arc<Media>; N]) -> Arc<OnAir> {
+    let channel = Channel {
+        id: ChannelId(1),
+        number: "1".parse().unwrap(),
+        name: "one".to_owned(),
+        group: None,
+        logo: None,
+        enabled: true,
+        profile: p.name.clone(),
+        rules: serde_json::from_value(serde_json::json!({"items": [], "seed": 1})).unwrap(),
+    };
+    Arc::new(OnAir {
+        channel: Arc::new(channel),
+        profile: p.clone(),
+        timeline: Timeline::new(slots).unwrap(),
+        media: Arc::new(films.map(|film| (film.id, film)).into()),
+        slates: crate::stream::OwnSlates::default(),
+    })
 }

@@ -111,23 +111,7 @@ async fn the_whole_library_is_made_after_what_is_planned_and_takes_free_room_onl
         guide_group: None,
         custom_title: None,
     };
-    let channel = Channel {
-        id: ChannelId(1),
-        number: "1".parse().unwrap(),
-        name: "one".to_owned(),
-        group: None,
-        logo: None,
-        enabled: true,
-        profile: p.name.clone(),
-        rules: serde_json::from_value(serde_json::json!({"items": [], "seed": 1})).unwrap(),
-    };
-    let on_air = Arc::new(OnAir {
-        slates: crate::stream::OwnSlates::default(),
-        channel: Arc::new(channel),
-        profile: p.clone(),
-        timeline: Timeline::new(vec![slot]).unwrap(),
-        media: Arc::new([(MediaId(3), film(3))].into()),
-    });
+    let on_air = on_air(&p, vec![slot], [film(3)]);
     let means = ahead::Means {
         conformer: Arc::clone(&rig.conformer),
         shelf: Arc::clone(&rig.shelf),

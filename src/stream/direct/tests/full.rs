@@ -28,13 +28,7 @@ async fn a_full_disk_shows_the_slate_and_the_film_when_there_is_room() {
     }
     store.disk_room.store(u64::MAX, Ordering::Relaxed);
     assert!(station.steering.restart(channel).await.conform_reset);
-    let joined = || {
-        station
-            .tuning
-            .state(channel)
-            .is_some_and(|state| state.headroom_ms > 6_000 && !state.on_slate)
-    };
-    read(&mut viewer, &mut bytes, joined).await;
+    read(&mut viewer, &mut bytes, || station.shows_the_item(channel)).await;
     let report = check(&bytes, station.clock.now_ms() * 90);
     assert!(report.is_clean(), "{:?}", report.faults);
     drop(viewer);

@@ -70,6 +70,12 @@ pub(super) struct Station {
 }
 
 impl Station {
+    /// Whether the channel shows its item, with seconds of it ahead.
+    pub(super) fn shows_the_item(&self, channel: ChannelId) -> bool {
+        let state = self.tuning.state(channel);
+        state.is_some_and(|state| state.headroom_ms > 6_000 && !state.on_slate)
+    }
+
     pub(super) async fn start(files: &Arc<Sleepy>) -> Self {
         let rig = Rig::over(Arc::new(Arc::clone(files)));
         let cards = Cards::install(rig._folder.path()).unwrap();
@@ -199,13 +205,7 @@ async fn a_sleeping_disk_shows_the_slate_to_its_own_viewers_only() {
     assert!(station.tuning.state(channel).unwrap().on_slate);
 
     files.wake();
-    let joined = || {
-        station
-            .tuning
-            .state(channel)
-            .is_some_and(|state| state.headroom_ms > 6_000 && !state.on_slate)
-    };
-    read(&mut viewer, &mut bytes, joined).await;
+    read(&mut viewer, &mut bytes, || station.shows_the_item(channel)).await;
     let report = check(&bytes, station.clock.now_ms() * 90);
     assert!(report.is_clean(), "{:?}", report.faults);
     assert_eq!(station.tuning.counters().read_errors, 0);
@@ -225,13 +225,7 @@ async fn a_file_that_cannot_be_opened_yet_joins_when_it_can() {
     let opening = || station.rig.shelf.offer(&film, &profile()) == Offer::Opening;
     read(&mut viewer, &mut bytes, || station.slates() > 1 && opening()).await;
     files.wake();
-    let joined = || {
-        station
-            .tuning
-            .state(channel)
-            .is_some_and(|state| state.headroom_ms > 6_000 && !state.on_slate)
-    };
-    read(&mut viewer, &mut bytes, joined).await;
+    read(&mut viewer, &mut bytes, || station.shows_the_item(channel)).await;
     let report = check(&bytes, station.clock.now_ms() * 90);
     assert!(report.is_clean(), "{:?}", report.faults);
     drop(viewer);
