@@ -1,44 +1,59 @@
 //! Fragmented MP4 (CMAF): the same access units as in transport streams, for the players and codecs
 //! that HLS carries in no other way. PURE.
 //!
-//! An [`init`] segment says what the tracks are; a [`fragment`] is one unit. Fragments in a row
-//! play like units in a row: each carries its absolute decoding time, and nothing in it depends on
-//! what stood before it. Video is track 1, counted in ticks of 90 kHz; sound is track 2, counted in
-//! samples.
+//! An [`init`] segment says what the tracks are; a [`fragment`] is a unit, or a piece of one. Fragments
+//! in a row play like units in a row: each carries its absolute decoding time, and nothing in it
+//! depends on what stood before it. Video is track 1, counted in ticks of 90 kHz; sound is track 2,
+//! counted in samples.
 //!
-//! Deliberately absent: edit lists, encryption, any codec but H.264 and AAC-LC 48 kHz stereo. Another
-//! codec is another sample entry and nothing else.
+//! Key frames keep their parameter sets, although the initialisation segment has them too: a segment
+//! in which one item ends and another begins then plays without another initialisation segment.
+//!
+//! Deliberately absent: edit lists and encryption.
 
 mod boxes;
+mod entries;
+
+use std::ops::Range;
 
 use crate::mpegts::adts;
-use crate::mpegts::h264::{NAL_AUD, NAL_PPS, NAL_SPS, nal_type, nal_units};
+use crate::mpegts::coding::{PictureCoding, Role, SoundCodec, SoundCoding};
+use crate::mpegts::h264::nal_units;
 use crate::mpegts::unit::{Parts, Picture, Sound};
 
 use self::boxes::{boxed, full};
+use self::entries::{ParameterSets, picture_entry, sound_entry};
 
 /// Clock of the video track.
 const VIDEO_SCALE: u32 = 90_000;
 /// Clock of the sound track.
 const AUDIO_SCALE: u32 = 48_000;
-/// Samples of an AAC frame.
-const FRAME_SAMPLES: u32 = 1_024;
-/// Ticks of 90 kHz of one.
-const FRAME_TICKS: i64 = 1_920;
 
 /// A sample on which nothing else is needed, and one that needs others.
 const KEY: u32 = 0x0200_0000;
 const NOT_KEY: u32 = 0x0101_0000;
 
-/// Writes the initialisation segment of pictures that look like `key`, an access unit with its
-/// parameter sets; `None` when it has none.
-pub fn init(key: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
-    let set = |kind: u8| nal_units(key).find(|nal| nal_type(nal) == Some(kind));
-    let (sps, pps) = (set(NAL_SPS)?, set(NAL_PPS)?);
-    if sps.len() < 4 {
-        return None;
-    }
-    let mut out = Vec::with_capacity(1_200);
+/// What pictures look like.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// How they are coded.
+    pub coding: PictureCoding,
+    /// An access unit with its parameter sets.
+    pub key: &'a [u8],
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+}
+
+/// Writes the initialisation segment of pictures, of sound, or of both; `None` when the key frame
+/// lacks its parameter sets.
+pub fn init(pictures: Option<Look<'_>>, sound: Option<SoundCoding>) -> Option<Vec<u8>> {
+    let pictures = match pictures {
+        Some(look) => Some((look, ParameterSets::of(look.coding, look.key)?)),
+        None => None,
+    };
+    let mut out = Vec::with_capacity(1_400);
     boxed(&mut out, b"ftyp", |out| {
         out.extend(b"iso6");
         out.extend(0_u32.to_be_bytes());
@@ -53,10 +68,16 @@ pub fn init(key: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
             numbers(out, &[0; 6]);
             numbers(out, &[3]);
         });
-        track(out, &Track::video(width, height), |out| picture_entry(out, sps, pps, width, height));
-        track(out, &Track::SOUND, sound_entry);
+        if let Some((look, sets)) = &pictures {
+            let size = (look.width, look.height);
+            track(out, &Track::video(size), |out| picture_entry(out, sets, size));
+        }
+        if let Some(sound) = sound {
+            track(out, &Track::SOUND, |out| sound_entry(out, sound));
+        }
         boxed(out, b"mvex", |out| {
-            for id in [1, 2] {
+            let ids = [pictures.as_ref().map(|_| 1), sound.map(|_| 2)];
+            for id in ids.into_iter().flatten() {
                 full(out, b"trex", 0, 0, |out| numbers(out, &[id, 1, 0, 0, 0]));
             }
         });
@@ -64,72 +85,115 @@ pub fn init(key: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Writes one unit as a fragment; `number` should rise from one to the next.
-pub fn fragment(number: u32, parts: &Parts<'_>) -> Vec<u8> {
-    let pictures: Vec<Vec<u8>> =
-        parts.pictures.iter().map(|picture| lengths(&picture.data)).collect();
-    let sounds: Vec<&[u8]> = parts
-        .sounds
-        .iter()
-        .map(|sound| sound.data.get(adts::HEADER..).unwrap_or_default())
-        .collect();
-    let video: usize = pictures.iter().map(Vec::len).sum();
-    let audio: usize = sounds.iter().map(|sound| sound.len()).sum();
+/// Writes what of a unit is decoded `within` these ticks as a fragment; nothing when that is nothing.
+///
+/// `number` should rise from one to the next. Fragments of one unit, cut anywhere, in a row are the
+/// unit.
+pub fn fragment(number: u32, parts: &Parts<'_>, within: &Range<i64>) -> Vec<u8> {
+    let coding = parts.coding;
+    let pictures: Vec<Sample> = samples(parts, within);
+    let sounds: Vec<&Sound> =
+        parts.sounds.iter().filter(|sound| within.contains(&sound.pts)).collect();
+    if pictures.is_empty() && sounds.is_empty() {
+        return Vec::new();
+    }
+    let payload = |sound: &Sound| -> Range<usize> {
+        let begin = match coding.sound.codec {
+            SoundCodec::Aac => adts::HEADER.min(sound.data.len()),
+            SoundCodec::Ac3 => 0,
+        };
+        begin..sound.data.len()
+    };
+    let video: usize = pictures.iter().map(|picture| picture.data.len()).sum();
+    let audio: usize = sounds.iter().map(|sound| payload(sound).len()).sum();
     // The length of the header does not depend on the offsets that are written into it.
     let head = |base: usize| {
-        let mut out = Vec::with_capacity(256 + 16 * parts.pictures.len() + 8 * sounds.len());
+        let mut out = Vec::with_capacity(256 + 16 * pictures.len() + 8 * sounds.len());
         boxed(&mut out, b"moof", |out| {
             full(out, b"mfhd", 0, 0, |out| numbers(out, &[number]));
-            video_run(out, parts, &pictures, base);
-            audio_run(out, parts.sounds, &sounds, base + video);
+            video_run(out, &pictures, base);
+            let sizes = sounds.iter().map(|sound| payload(sound).len());
+            let begin = sounds.first().map(|sound| sound.pts);
+            audio_run(out, coding.sound.codec, begin, sizes, base + video);
         });
         out
     };
     let mut out = head(head(0).len() + 8);
     boxed(&mut out, b"mdat", |out| {
         out.reserve(video + audio);
-        pictures.iter().for_each(|picture| out.extend_from_slice(picture));
-        sounds.iter().for_each(|sound| out.extend_from_slice(sound));
+        pictures.iter().for_each(|picture| out.extend_from_slice(&picture.data));
+        sounds.iter().for_each(|sound| out.extend_from_slice(&sound.data[payload(sound)]));
     });
     out
 }
 
-fn video_run(out: &mut Vec<u8>, parts: &Parts<'_>, data: &[Vec<u8>], offset: usize) {
-    let begin = parts.pictures.first().map_or(parts.start, |first| first.dts);
+/// A picture as its track has it.
+struct Sample {
+    dts: i64,
+    /// Until the next one is decoded.
+    length: i64,
+    /// From its decoding to its showing.
+    waits: i64,
+    is_key: bool,
+    data: Vec<u8>,
+}
+
+/// The pictures of a unit that are decoded `within` these ticks.
+fn samples(parts: &Parts<'_>, within: &Range<i64>) -> Vec<Sample> {
+    let nexts = parts.pictures.iter().skip(1).map(|next| next.dts).chain([parts.end]);
+    let all = parts.pictures.iter().zip(nexts).enumerate();
+    let due = all.filter(|(_, (picture, _))| within.contains(&picture.dts));
+    due.map(|(nth, (Picture { pts, dts, data }, next))| Sample {
+        dts: *dts,
+        length: next - dts,
+        waits: pts - dts,
+        is_key: nth == 0,
+        data: lengths(parts.coding.picture, data),
+    })
+    .collect()
+}
+
+fn video_run(out: &mut Vec<u8>, pictures: &[Sample], offset: usize) {
+    let Some(first) = pictures.first() else { return };
     boxed(out, b"traf", |out| {
         full(out, b"tfhd", 0, 0x02_0000, |out| numbers(out, &[1]));
-        full(out, b"tfdt", 1, 0, |out| out.extend(begin.to_be_bytes()));
+        full(out, b"tfdt", 1, 0, |out| out.extend(first.dts.to_be_bytes()));
         // Offset, and of each sample: duration, size, flags, composition offset.
         full(out, b"trun", 1, 0xF01, |out| {
-            numbers(out, &[count(data.len()), count(offset)]);
-            for (nth, (picture, data)) in parts.pictures.iter().zip(data).enumerate() {
-                let Picture { pts, dts, .. } = picture;
-                let next = parts.pictures.get(nth + 1).map_or(parts.end, |next| next.dts);
-                let flags = if nth == 0 { KEY } else { NOT_KEY };
-                numbers(out, &[ticks(next - dts), count(data.len()), flags, ticks(pts - dts)]);
+            numbers(out, &[count(pictures.len()), count(offset)]);
+            for Sample { dts: _, length, waits, is_key, data } in pictures {
+                let flags = if *is_key { KEY } else { NOT_KEY };
+                numbers(out, &[ticks(*length), count(data.len()), flags, ticks(*waits)]);
             }
         });
     });
 }
 
-fn audio_run(out: &mut Vec<u8>, sounds: &[Sound], data: &[&[u8]], offset: usize) {
-    let Some(first) = sounds.first() else { return };
-    let begin = first.pts.div_euclid(FRAME_TICKS) * i64::from(FRAME_SAMPLES);
+fn audio_run(
+    out: &mut Vec<u8>,
+    codec: SoundCodec,
+    begin: Option<i64>,
+    sizes: impl ExactSizeIterator<Item = usize>,
+    offset: usize,
+) {
+    let Some(begin) = begin else { return };
+    let samples = ticks(codec.ticks() * i64::from(AUDIO_SCALE) / i64::from(VIDEO_SCALE));
+    let begin = begin.div_euclid(codec.ticks()) * i64::from(samples);
     boxed(out, b"traf", |out| {
         // One duration for all of them.
-        full(out, b"tfhd", 0, 0x02_0028, |out| numbers(out, &[2, FRAME_SAMPLES, KEY]));
+        full(out, b"tfhd", 0, 0x02_0028, |out| numbers(out, &[2, samples, KEY]));
         full(out, b"tfdt", 1, 0, |out| out.extend(begin.to_be_bytes()));
         full(out, b"trun", 0, 0x201, |out| {
-            numbers(out, &[count(data.len()), count(offset)]);
-            data.iter().for_each(|sound| numbers(out, &[count(sound.len())]));
+            numbers(out, &[count(sizes.len()), count(offset)]);
+            sizes.for_each(|size| numbers(out, &[count(size)]));
         });
     });
 }
 
 /// An access unit with lengths instead of start codes, and without delimiters.
-fn lengths(annex_b: &[u8]) -> Vec<u8> {
+fn lengths(coding: PictureCoding, annex_b: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(annex_b.len() + 16);
-    for nal in nal_units(annex_b).filter(|nal| nal_type(nal) != Some(NAL_AUD)) {
+    for nal in nal_units(annex_b).filter(|nal| coding.role(nal) != Some(Role::Delimiter)) {
         out.extend(count(nal.len()).to_be_bytes());
         out.extend_from_slice(nal);
     }
@@ -149,8 +213,8 @@ impl Track {
     const SOUND: Self =
         Self { id: 2, scale: AUDIO_SCALE, handler: b"soun", volume: 0x0100, size: (0, 0) };
 
-    fn video(width: u16, height: u16) -> Self {
-        Self { id: 1, scale: VIDEO_SCALE, handler: b"vide", volume: 0, size: (width, height) }
+    fn video(size: (u16, u16)) -> Self {
+        Self { id: 1, scale: VIDEO_SCALE, handler: b"vide", volume: 0, size }
     }
 }
 
@@ -200,52 +264,6 @@ fn track(out: &mut Vec<u8>, track: &Track, entry: impl FnOnce(&mut Vec<u8>)) {
             });
         });
     });
-}
-
-fn picture_entry(out: &mut Vec<u8>, sps: &[u8], pps: &[u8], width: u16, height: u16) {
-    boxed(out, b"avc1", |out| {
-        out.extend([0, 0, 0, 0, 0, 0, 0, 1]);
-        out.extend([0; 16]);
-        out.extend(width.to_be_bytes());
-        out.extend(height.to_be_bytes());
-        numbers(out, &[0x0048_0000, 0x0048_0000, 0]);
-        out.extend([0, 1]);
-        out.extend([0; 32]);
-        out.extend([0, 0x18, 0xFF, 0xFF]);
-        boxed(out, b"avcC", |out| {
-            out.push(1);
-            out.extend_from_slice(&sps[1..4]);
-            out.extend([0xFF, 0xE1]);
-            sized(out, sps);
-            out.push(1);
-            sized(out, pps);
-            // Profiles from High on say what their samples are: 4:2:0, 8 bits.
-            if matches!(sps[1], 100 | 110 | 122 | 144) {
-                out.extend([0xFD, 0xF8, 0xF8, 0]);
-            }
-        });
-    });
-}
-
-fn sound_entry(out: &mut Vec<u8>) {
-    boxed(out, b"mp4a", |out| {
-        out.extend([0, 0, 0, 0, 0, 0, 0, 1]);
-        out.extend([0; 8]);
-        out.extend([0, 2, 0, 16, 0, 0, 0, 0]);
-        numbers(out, &[AUDIO_SCALE << 16]);
-        full(out, b"esds", 0, 0, |out| {
-            // Stream descriptor, decoder configuration: MPEG-4 audio.
-            out.extend([3, 25, 0, 2, 0, 4, 17, 0x40, 0x15, 0, 0, 0]);
-            numbers(out, &[0, 0]);
-            // AAC-LC, 48 kHz, stereo.
-            out.extend([5, 2, 0x11, 0x90, 6, 1, 2]);
-        });
-    });
-}
-
-fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
-    out.extend_from_slice(bytes);
 }
 
 /// The identity.

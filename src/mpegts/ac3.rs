@@ -109,6 +109,17 @@ pub fn nearest_rate(kbps: u32) -> u32 {
     RATES.into_iter().min_by_key(|rate| rate.abs_diff(kbps)).unwrap_or(192)
 }
 
+/// What a stream of 48 kHz and about `kbps` says of itself in MP4 (ETSI TS 102 366, F.4): sample
+/// rate, version, kind of service, loudspeakers, bit rate.
+pub fn description(surround: bool, kbps: u32) -> [u8; 3] {
+    let kbps = nearest_rate(kbps);
+    let rate = RATES.iter().position(|rate| *rate == kbps).unwrap_or(0);
+    let (mode, low) = if surround { (7, 1) } else { (2, 0) };
+    let bits = 8 << 17 | mode << 11 | low << 10 | rate << 5;
+    let [.., a, b, c] = bits.to_be_bytes();
+    [a, b, c]
+}
+
 /// A frame of silence, 48 kHz, for a stream of about `kbps`.
 pub fn silence(surround: bool, kbps: u32) -> Vec<u8> {
     let content = if surround { SURROUND } else { STEREO };

@@ -44,14 +44,32 @@ pub fn has_parameter_sets(data: &[u8]) -> bool {
     [NAL_VPS, NAL_SPS, NAL_PPS].iter().all(|kind| before.contains(kind))
 }
 
+/// What a decoder must be able to do, by a sequence parameter set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tier {
+    /// Profile, tier, level and their constraints as the set has them (ISO 23008-2, 7.3.3).
+    pub bytes: [u8; 12],
+    /// Layers in time.
+    pub layers: u8,
+    /// Whether one can be left at any picture.
+    pub nested: bool,
+}
+
+impl Tier {
+    /// Reads it from a sequence parameter set, which is a NAL unit; `None` when it is too short.
+    pub fn of(sps: &[u8]) -> Option<Self> {
+        let plain = without_emulation_prevention(sps.get(2..)?, 13);
+        let (first, rest) = plain.split_first()?;
+        let bytes = rest.try_into().ok()?;
+        Some(Self { bytes, layers: (first >> 1 & 7) + 1, nested: first & 1 == 1 })
+    }
+}
+
 /// What a decoder of the access unit is called by RFC 6381, such as `hvc1.1.6.L93.B0` (ISO
 /// 14496-15, E.3); `None` without a sequence parameter set.
 pub fn codec(data: &[u8]) -> Option<String> {
     let sps = nal_units(data).find(|nal| nal_type(nal) == Some(NAL_SPS))?;
-    let plain = without_emulation_prevention(sps.get(2..)?, 13);
-    // One byte of ids, then profile, tier and level.
-    let &[_, profile, c1, c2, c3, c4, ref rest @ ..] = plain.as_slice() else { return None };
-    let (constraints, level) = (rest.get(..6)?, rest.get(6)?);
+    let [profile, c1, c2, c3, c4, constraints @ .., level] = Tier::of(sps)?.bytes;
     let space = ["", "A", "B", "C"].get(usize::from(profile >> 6))?;
     let tier = if profile & 0x20 == 0 { 'L' } else { 'H' };
     let compatible = u32::from_be_bytes([c1, c2, c3, c4]).reverse_bits();
@@ -112,6 +130,10 @@ mod tests {
     fn the_codec_is_what_the_parameter_set_says() {
         assert_eq!(codec(KEY).as_deref(), Some("hvc1.1.6.L63.90"));
         assert_eq!(codec(&KEY[..24]), None);
+        let sps = nal_units(KEY).find(|nal| nal_type(nal) == Some(NAL_SPS)).unwrap();
+        let tier = Tier::of(sps).unwrap();
+        assert_eq!((tier.layers, tier.nested), (1, true));
+        assert_eq!(tier.bytes, [1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 0x3F]);
     }
 
     proptest! {
