@@ -96,7 +96,7 @@ function open(profile, clone) {
   find("#profile-title").textContent = state.editing ? `Edit ${profile.name}` : clone ? `Clone ${profile.name}` : "New profile";
   const { elements } = form;
   elements.name.value = state.editing ? profile.name : clone ? copyName(profile.name) : "";
-  for (const key of ["width", "height", "framerate", "video_format", "video_preset", "video_bitrate", "video_buffer_size", "scaling_behavior", "deinterlace", "audio_format", "audio_channels", "audio_bitrate"]) elements[key].value = from[key];
+  for (const key of ["width", "height", "framerate", "video_format", "video_preset", "video_bitrate", "video_buffer_size", "scaling_behavior", "deinterlace", "audio_format", "audio_channels", "audio_bitrate", "hls_format"]) elements[key].value = from[key];
   elements.loudness_target.value = from.loudness_target ?? "";
   elements.audio_languages.value = from.audio_languages.join(", ");
   for (const key of ["tone_map", "copy_video", "copy_audio"]) elements[key].checked = from[key];
@@ -141,7 +141,7 @@ onSubmit(form, async () => {
     subtitles: { mode: elements.subtitle_mode.value, choice: elements.subtitle_choice.value, languages: codes(elements.subtitle_languages.value) },
   };
   for (const key of ["width", "height", "video_bitrate", "video_buffer_size", "audio_channels", "audio_bitrate"]) body[key] = Number(elements[key].value);
-  for (const key of ["video_format", "video_preset", "audio_format", "scaling_behavior", "deinterlace"]) body[key] = elements[key].value;
+  for (const key of ["video_format", "video_preset", "audio_format", "scaling_behavior", "deinterlace", "hls_format"]) body[key] = elements[key].value;
   for (const key of ["tone_map", "copy_video", "copy_audio"]) body[key] = elements[key].checked;
   const editing = state.editing;
   const saved = await api(editing ? `/api/ffmpeg-profiles/${editing.id}` : "/api/ffmpeg-profiles", { method: editing ? "PUT" : "POST", body });

@@ -60,9 +60,9 @@ pub use operator::{
     PlayState, RiskClass, Trust, VerificationPlan,
 };
 pub use profile::{
-    AudioCodec, AudioLayout, Deinterlace, FrameRate, ImageKind, ListedProfile, Mark, Place, Preset,
-    Profile, Scaling, StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule, VideoCodec,
-    Watermark, WatermarkMode,
+    AudioCodec, AudioLayout, Deinterlace, FrameRate, HlsFormat, ImageKind, ListedProfile, Mark,
+    Place, Preset, Profile, Scaling, StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule,
+    VideoCodec, Watermark, WatermarkMode,
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
 pub use resolution::{ListedResolution, Resolution};

@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 use serde::{Deserialize, Serialize};
 
 pub use self::rules::{
-    AudioCodec, AudioLayout, Deinterlace, Preset, Scaling, SubtitleChoice, SubtitleMode,
+    AudioCodec, AudioLayout, Deinterlace, HlsFormat, Preset, Scaling, SubtitleChoice, SubtitleMode,
     SubtitleRule, VideoCodec,
 };
 pub use self::watermark::{ImageKind, Mark, Place, StoredWatermark, Watermark, WatermarkMode};
@@ -86,8 +86,8 @@ const RATES: [(&str, u32, u32); 8] = [
 
 /// What every rendition of a channel looks like: closed GOPs, 8 bits, sound of 48 kHz.
 ///
-/// Size, rate, codecs and audio layout are the *grid*: what a running stream cannot change. The
-/// rest is *looks*, which may change from one item to the next.
+/// Size, rate, codecs and audio layout are the *grid*: what a running stream cannot change; so is the
+/// bit rate of AC-3, whose frames are all of one size, and what carries HLS. The rest is *looks*, which may change from one item to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Profile {
     /// Its name, such as `720p25`.
@@ -131,6 +131,9 @@ pub struct Profile {
     pub audio_languages: Vec<Language>,
     /// Which subtitles are shown, and how.
     pub subtitles: SubtitleRule,
+    /// How HLS carries it. Profiles stored before there was a choice do not say.
+    #[serde(default)]
+    pub hls_format: HlsFormat,
     /// What is drawn over the picture: the channel's, so it is not stored with the profile.
     #[serde(skip)]
     pub watermark: Option<Mark>,
@@ -169,6 +172,7 @@ impl Profile {
                     copy_audio: true,
                     audio_languages: Vec::new(),
                     subtitles: SubtitleRule::default(),
+                    hls_format: HlsFormat::Auto,
                     watermark: None,
                 });
             }
@@ -223,6 +227,7 @@ impl Profile {
             copy_audio,
             audio_languages,
             subtitles,
+            hls_format: _,
             watermark,
         } = self;
         let burned = (subtitles.mode == SubtitleMode::Burn).then_some(subtitles);
@@ -263,7 +268,24 @@ impl Profile {
     pub fn grid(&self) -> String {
         let Self { width, height, rate: FrameRate { num, den }, .. } = self;
         let (video, audio) = (self.video_codec.as_str(), self.audio_codec.as_str());
-        format!("{width}x{height} {num}/{den} {video} {audio} {}", self.audio_layout.as_str())
+        let layout = self.audio_layout.as_str();
+        let mut grid = format!("{width}x{height} {num}/{den} {video} {audio} {layout}");
+        if self.audio_codec == AudioCodec::Ac3 {
+            grid.push_str(&format!(" {}", self.audio_kbps));
+        }
+        if self.is_fragmented() {
+            grid.push_str(" fmp4");
+        }
+        grid
+    }
+
+    /// Whether HLS carries it in fragmented MP4 rather than in transport streams.
+    pub fn is_fragmented(&self) -> bool {
+        match self.hls_format {
+            HlsFormat::Auto => self.video_codec == VideoCodec::Hevc,
+            HlsFormat::Ts => false,
+            HlsFormat::Fmp4 => true,
+        }
     }
 
     /// Frames between a key frame's decoding and its showing: 200 ms, at least five frames.
@@ -413,6 +435,16 @@ mod tests {
         let hevc = Profile { video_codec: VideoCodec::Hevc, ..plain.clone() };
         let dolby = Profile { audio_codec: AudioCodec::Ac3, ..plain.clone() };
         assert!(!plain.flows_into(&hevc) && !plain.flows_into(&dolby));
+        // Frames of AC-3 are of one size, those of AAC are not.
+        assert!(
+            dolby.flows_into(&dolby)
+                && plain.flows_into(&Profile { audio_kbps: 96, ..plain.clone() })
+        );
+        assert!(!dolby.flows_into(&Profile { audio_kbps: 448, ..dolby.clone() }));
+        // A playlist does not go over from one container to the other.
+        let fragmented = Profile { hls_format: HlsFormat::Fmp4, ..plain.clone() };
+        assert!(!plain.flows_into(&fragmented) && hevc.is_fragmented());
+        assert_eq!(plain.shape(), fragmented.shape());
     }
 
     #[test]
@@ -420,7 +452,7 @@ mod tests {
         let plain = Profile::named("720p25").unwrap();
         assert_eq!(plain.shape(), "1280x720p25-0163859f0d7f7331");
         let mut json = serde_json::to_value(&plain).unwrap();
-        for field in ["video_codec", "audio_codec", "audio_layout"] {
+        for field in ["video_codec", "audio_codec", "audio_layout", "hls_format"] {
             assert!(json.as_object_mut().unwrap().remove(field).is_some(), "{field}");
         }
         assert_eq!(serde_json::from_value::<Profile>(json).unwrap(), plain);

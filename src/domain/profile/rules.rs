@@ -140,6 +140,25 @@ impl Default for AudioLayout {
 }
 
 words!(
+    /// How HLS carries pictures and sound.
+    HlsFormat {
+        /// In fragmented MP4 where players want it for the codec (HEVC), else in transport streams.
+        Auto = "auto",
+        /// In transport streams.
+        Ts = "ts",
+        /// In fragmented MP4.
+        Fmp4 = "fmp4",
+    }
+);
+
+impl Default for HlsFormat {
+    /// As the codec wants it.
+    fn default() -> Self {
+        Self::Auto
+    }
+}
+
+words!(
     /// What is done to interlaced pictures.
     Deinterlace {
         /// Pictures that are marked as interlaced are made progressive.

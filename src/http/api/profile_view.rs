@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{
-    AudioCodec, AudioLayout, Channel, Deinterlace, FrameRate, InvalidField, Language,
+    AudioCodec, AudioLayout, Channel, Deinterlace, FrameRate, HlsFormat, InvalidField, Language,
     ListedProfile, ListedResolution, Preset, Profile, Scaling, SubtitleChoice, SubtitleMode,
     SubtitleRule, VideoCodec,
 };
@@ -64,6 +64,8 @@ pub struct ProfileView {
     pub audio_languages: Vec<String>,
     /// Which subtitles are shown, and how.
     pub subtitles: SubtitlesView,
+    /// How HLS carries it: `ts`, `fmp4`, or `auto` (fragmented MP4 for HEVC, else transport streams).
+    pub hls_format: &'static str,
     /// What its renditions are stored under: changes when, and only when, their bytes do.
     pub shape: String,
 }
@@ -125,6 +127,7 @@ impl ProfileView {
                 choice: profile.subtitles.choice.as_str(),
                 languages: codes(&profile.subtitles.languages),
             },
+            hls_format: profile.hls_format.as_str(),
             shape: profile.shape(),
             name: profile.name,
         }
@@ -189,6 +192,9 @@ pub struct ProfileWrite {
     pub audio_languages: Option<Vec<String>>,
     /// Which subtitles are shown, and how.
     pub subtitles: Option<SubtitlesWrite>,
+    /// How HLS carries it: `ts`, `fmp4`, or `auto` (fragmented MP4 for HEVC, else transport streams).
+    /// Changing what carries it ends the streams of those who watch; they tune again.
+    pub hls_format: Option<String>,
 }
 
 /// Changes to the rule for subtitles; what is left out stays as it is.
@@ -275,6 +281,7 @@ impl ProfileWrite {
             languages(spoken, rule.languages, "subtitles.languages", &mut wrong);
         }
         word(&mut profile.video_codec, self.video_format, "video_format", &mut wrong);
+        word(&mut profile.hls_format, self.hls_format, "hls_format", &mut wrong);
         let before = (profile.audio_codec, profile.audio_layout);
         word(&mut profile.audio_codec, self.audio_format, "audio_format", &mut wrong);
         if let Some(count) = self.audio_channels {
@@ -313,7 +320,16 @@ macro_rules! words {
     };
 }
 
-words!(VideoCodec, AudioCodec, Preset, Deinterlace, Scaling, SubtitleMode, SubtitleChoice);
+words!(
+    VideoCodec,
+    AudioCodec,
+    Preset,
+    Deinterlace,
+    Scaling,
+    SubtitleMode,
+    SubtitleChoice,
+    HlsFormat
+);
 
 fn set<T>(target: &mut T, value: Option<T>) {
     if let Some(value) = value {
