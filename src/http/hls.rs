@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use crate::domain::{Channel, ChannelNumber};
 use crate::stream::fnv::Fnv;
 use crate::stream::texts::{Language, TextError, TextName};
-use crate::stream::{Form, PlaylistError, SegmentError, SegmentName, Wish};
+use crate::stream::{Container, Form, InitName, PlaylistError, SegmentError, SegmentName, Wish};
 
 use super::auth::Caller;
 use super::error::{ApiError, Problem};
@@ -34,6 +34,7 @@ use super::state::{State, Watcher};
 /// The media type of a playlist.
 pub(super) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const VTT: &str = "text/vtt; charset=utf-8";
+const MP4: &str = "video/mp4";
 
 /// How long a cache may keep an answer.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -50,14 +51,23 @@ enum File {
     Live(Form),
     /// `master.m3u8` and `master-low.m3u8`: what the stream is, and where its playlist.
     Master(Form),
-    /// `{n}-{print}.ts`, or a part of it, `{n}.{part}-{print}.ts`
+    /// `{n}-{print}.ts`, or a part of it, `{n}.{part}-{print}.ts`; `.m4s` in fragmented MP4.
     Segment(SegmentName),
-    /// `{n}.ts`: whatever the segment shows now.
+    /// `{n}.ts` or `{n}.m4s`: whatever the segment shows now.
     Numbered(i64),
+    /// `init-{print}.mp4`: what fragmented MP4 begins with.
+    Init(InitName),
     /// `texts-{language}.m3u8`: the playlist of subtitle texts.
     Texts(Language),
     /// `{n}-{language}-{print}.vtt`: a segment of them.
     Text(TextName),
+}
+
+fn kind_of(container: Container) -> &'static str {
+    match container {
+        Container::Ts => TS,
+        Container::Fmp4 => MP4,
+    }
 }
 
 impl File {
@@ -75,17 +85,24 @@ impl File {
         if let Some(stem) = name.strip_suffix(".vtt") {
             return stem.parse().ok().map(Self::Text); // reason: it is no file then
         }
-        let stem = name.strip_suffix(".ts")?;
-        // reason: what is neither of the two is no file.
-        let segment = || stem.parse().ok().map(Self::Segment);
-        segment().or_else(|| stem.parse().ok().map(Self::Numbered))
+        // reason: what is none of these is no file.
+        let segment = || name.parse().ok().map(Self::Segment);
+        let init = || name.parse().ok().map(Self::Init);
+        let numbered = || {
+            let (n, extension) = name.rsplit_once('.')?;
+            Container::named(extension)?;
+            n.parse().ok().map(Self::Numbered)
+        };
+        segment().or_else(init).or_else(numbered)
     }
 
     fn kind(&self) -> &'static str {
         match self {
             Self::Live(_) | Self::Master(_) | Self::Texts(_) => PLAYLIST,
             Self::Text(_) => VTT,
-            Self::Segment(_) | Self::Numbered(_) => TS,
+            Self::Segment(name) => kind_of(name.container),
+            Self::Numbered(_) => TS,
+            Self::Init(_) => MP4,
         }
     }
 }
@@ -121,7 +138,7 @@ pub(super) async fn playlist(
 /// A file of a channel's HLS: a playlist, or a segment whose name says what its bytes are.
 #[utoipa::path(get, path = "", tag = "streams",
     params(("number" = String, Path, description = "Channel number"),
-           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `texts-{language}.m3u8` (subtitles), `{n}-{print}.ts`, `{n}.{part}-{print}.ts` and `{n}-{language}-{print}.vtt` as a playlist names them, or `{n}.ts`"),
+           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `texts-{language}.m3u8` (subtitles), `{n}-{print}.ts`, `{n}.{part}-{print}.ts`, `{n}-{language}-{print}.vtt`, and of fragmented MP4 `{n}-{print}.m4s` and `init-{print}.mp4`, as a playlist names them, or `{n}.ts`"),
            ("_HLS_msn" = Option<i64>, Query, description = "Of a playlist: wait until it holds this segment"),
            ("_HLS_part" = Option<u32>, Query, description = "… or this part of it"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
@@ -167,8 +184,9 @@ pub(super) async fn file(
             File::Numbered(n) => {
                 let name = state.control.tuning().segment_name(channel.id, n);
                 let name = name.map_err(|error| no_segment(&channel, n, error))?;
-                Ok(moved(&format!("{name}.ts"), &place))
+                Ok(moved(&name.to_string(), &place))
             }
+            File::Init(name) => init(&state, &channel, name, &asked).await,
         }
     };
     open(answer.await)
@@ -188,7 +206,7 @@ pub(super) async fn file_head(
 ) -> Response {
     let answer = numbered(&state, &number).and_then(|_| {
         let file = found(&file)?;
-        let lasts = matches!(file, File::Segment(_) | File::Text(_));
+        let lasts = matches!(file, File::Segment(_) | File::Text(_) | File::Init(_));
         let caching = if lasts { FOR_EVER } else { NEVER };
         let mut headers = headers(file.kind(), caching);
         if let File::Segment(name) = file {
@@ -320,20 +338,39 @@ async fn segment(
     asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let tag = segment_tag(name);
-    let mut headers = headers(TS, FOR_EVER);
+    let mut headers = headers(kind_of(name.container), FOR_EVER);
     put(&mut headers, ETAG, &tag);
     if is_known(asked, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let segment = match state.control.tuning().segment(channel.id, name).await {
         Ok(segment) => segment,
-        Err(SegmentError::Renamed(name)) => return Ok(moved(&format!("{name}.ts"), place)),
+        Err(SegmentError::Renamed(name)) => return Ok(moved(&name.to_string(), place)),
         Err(error) => return Err(no_segment(channel, name.n, error)),
     };
     if segment.stands_in {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(A_WHILE));
     }
     Ok(part(headers, segment.bytes, asked, &tag))
+}
+
+async fn init(
+    state: &State,
+    channel: &Channel,
+    name: InitName,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let tag = format!("\"{:016x}\"", name.0);
+    let mut headers = headers(MP4, FOR_EVER);
+    put(&mut headers, ETAG, &tag);
+    if is_known(asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    match state.control.tuning().init_segment(channel.id, name).await {
+        Ok(bytes) => Ok(part(headers, bytes, asked, &tag)),
+        Err(SegmentError::NotOnAir) => Err(not_on_air(channel)),
+        Err(_) => Err(ApiError::not_found(&format!("{name} of channel {}", channel.number))),
+    }
 }
 
 fn text_segment(
@@ -472,8 +509,13 @@ mod tests {
 
     #[test]
     fn a_file_is_a_playlist_a_segment_or_its_number() {
-        let name = SegmentName { n: 7, part: None, print: 0xab };
+        let name = SegmentName { n: 7, part: None, print: 0xab, container: Container::Ts };
         let part = SegmentName { part: Some(2), ..name };
+        let fragments = SegmentName { container: Container::Fmp4, ..name };
+        assert_eq!(File::named("7-00000000000000ab.m4s"), Some(File::Segment(fragments)));
+        assert_eq!(File::named("7.m4s"), Some(File::Numbered(7)));
+        let init = File::named("init-00000000000000ab.mp4");
+        assert_eq!(init, Some(File::Init(InitName(0xab))));
         assert_eq!(File::named("live.m3u8"), Some(File::Live(Form::Plain)));
         assert_eq!(File::named("7.2-00000000000000ab.ts"), Some(File::Segment(part)));
         assert_eq!(File::named("7-00000000000000ab.ts"), Some(File::Segment(name)));

@@ -25,6 +25,7 @@ use super::coding::coding;
 use super::rendition::{Gop, GopEntry, ReadError, RenditionIndex, RenditionKey};
 use super::slate::id_of;
 use crate::domain::{MediaId, Profile, SlateKind, Slot, Timeline, UtcMillis};
+use crate::mpegts::coding::Coding;
 use crate::mpegts::unit::{self, Parts, Picture, Sound, Unit};
 
 /// Frames of a hole that a held picture covers.
@@ -556,17 +557,57 @@ pub trait Reader {
     fn sounds(&mut self, key: &RenditionKey, gop: &GopEntry) -> Option<Arc<[Bytes]>>;
 }
 
+/// What a unit shows and sounds, read and placed in time.
+#[derive(Debug)]
+pub struct Gathered {
+    coding: Coding,
+    start: i64,
+    end: i64,
+    pictures: Vec<Picture>,
+    sounds: Vec<Sound>,
+}
+
+impl Gathered {
+    /// For those who write it.
+    pub fn parts(&self) -> Parts<'_> {
+        let Self { coding, start, end, pictures, sounds } = self;
+        Parts { coding: *coding, start: *start, end: *end, pictures, sounds }
+    }
+}
+
 /// Makes the bytes of a unit.
 ///
 /// # Errors
 /// When the pictures cannot be read. Sound that cannot be read is silence.
 pub fn mux(plan: &UnitPlan, profile: &Profile, reader: &mut dyn Reader) -> Result<Unit, ReadError> {
+    Ok(unit::mux(&gather(plan, profile, reader)?.parts()))
+}
+
+/// Reads what a unit is made of.
+///
+/// # Errors
+/// When the pictures cannot be read. Sound that cannot be read is silence.
+pub fn gather(
+    plan: &UnitPlan,
+    profile: &Profile,
+    reader: &mut dyn Reader,
+) -> Result<Gathered, ReadError> {
     let gop = reader.pictures(&plan.clip.key, &plan.clip.gop)?;
-    let pictures = pictures(plan, profile, &gop);
+    Ok(Gathered {
+        coding: coding(profile),
+        start: decoded(profile, plan.first),
+        end: decoded(profile, plan.end),
+        pictures: pictures(plan, profile, &gop),
+        sounds: sounds(&plan.audio, profile, reader),
+    })
+}
+
+/// Reads audio frames, with silence where there are none.
+pub fn sounds(runs: &[AudioRun], profile: &Profile, reader: &mut dyn Reader) -> Vec<Sound> {
     let coding = coding(profile);
     let silence = LazyCell::new(|| coding.sound.silence());
     let mut sounds = Vec::new();
-    for run in &plan.audio {
+    for run in runs {
         let frames = run
             .from
             .as_ref()
@@ -577,13 +618,7 @@ pub fn mux(plan: &UnitPlan, profile: &Profile, reader: &mut dyn Reader) -> Resul
             sounds.push(Sound { pts, data: frame.unwrap_or_else(|| &silence).clone() });
         }
     }
-    Ok(unit::mux(&Parts {
-        coding,
-        start: decoded(profile, plan.first),
-        end: decoded(profile, plan.end),
-        pictures: &pictures,
-        sounds: &sounds,
-    }))
+    sounds
 }
 
 /// The pictures before the unit's end: the longest part in decode order that needs no other.

@@ -12,6 +12,7 @@ use super::claims::gives_way;
 use super::conform::Conformer;
 use super::decided::Decisions;
 use super::encoders::Encoders;
+use super::inits::Inits;
 use super::lifecycle::Keeping;
 use super::pace::Throttle;
 use super::rendition::{Conforming, Renditions};
@@ -65,6 +66,8 @@ pub(super) struct Core {
     /// How viewers are paced; read by each of them at every turn.
     pub(super) throttle: Arc<ArcSwap<Throttle>>,
     pub(super) segments: Mutex<SegmentCache>,
+    /// What is known of the beginnings of fragmented MP4.
+    pub(super) inits: Arc<Inits>,
     /// Segments made at the same time.
     pub(super) makers: Semaphore,
     /// Readers of playlists that wait at the same time.
@@ -107,6 +110,7 @@ impl Core {
             counts: Arc::default(),
             next_viewer: AtomicI64::new(1),
             segments: Mutex::default(),
+            inits: Arc::default(),
             makers: Semaphore::new(2),
             waiters: Semaphore::new(10_000),
         });

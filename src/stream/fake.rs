@@ -305,12 +305,15 @@ fn decode_order(count: i64, b_pictures: usize) -> impl Iterator<Item = i64> {
     std::iter::once(0).chain(groups)
 }
 
+/// The beginning of a sequence parameter set of HEVC.
+const SPS: &[u8] = &[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x3F];
+
 fn picture(profile: &Profile, media: MediaId, frame: i64, key: bool) -> Bytes {
     let units: &[&[u8]] = match (coding(profile).picture, key) {
-        (PictureCoding::H264, true) => &[&[9, 0xF0], &[0x67, 1], &[0x68, 1], &[0x65]],
+        (PictureCoding::H264, true) => &[&[9, 0xF0], &[0x67, 0x64, 1, 0x1E], &[0x68, 1], &[0x65]],
         (PictureCoding::H264, false) => &[&[9, 0xF0], &[0x41]],
         (PictureCoding::Hevc, true) => {
-            &[&[0x46, 1, 0x50], &[0x40, 1, 1], &[0x42, 1, 1], &[0x44, 1, 1], &[0x26, 1]]
+            &[&[0x46, 1, 0x50], &[0x40, 1, 1], SPS, &[0x44, 1, 1], &[0x26, 1]]
         }
         (PictureCoding::Hevc, false) => &[&[0x46, 1, 0x50], &[2, 1]],
     };

@@ -9,22 +9,25 @@
 //! name carries a print of everything that its bytes depend on: two segments of one name have the
 //! same bytes, always and everywhere, and a cache may keep them for ever.
 //!
+//! Transport streams or fragmented MP4 carry the very same units ([`Container`]). An initialisation
+//! segment of the latter is called by its bytes; a playlist names another one where a segment's first
+//! group has other parameter sets, and needs no discontinuity tag for it, as nothing else changes.
+//!
 //! Deliberately absent: discontinuity tags. Timestamps go on across items, and one profile is one
 //! codec configuration.
 
 mod master;
+mod name;
 pub mod part;
 
 use std::fmt::{self, Write};
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::master::{Variant, master};
+pub use self::name::{Container, InitName, NoSegmentName, SegmentName};
 use self::part::{Newest, Part};
 use super::compose::{Composer, Shows, UnitPlan};
-use super::fnv::Fnv;
 use crate::domain::{Profile, UtcMillis};
 
 /// Length of a segment's window, in milliseconds.
@@ -42,9 +45,6 @@ const LISTED: i64 = 8;
 const LISTED_AT_LEAST: i64 = 2;
 /// Ticks of a segment's window.
 const SEGMENT: i64 = SEGMENT_MS * 90;
-
-/// Changes when the same units are muxed to other bytes than before.
-const MUX: u32 = 1;
 
 /// How far back from the end of a playlist the parts of segments are listed, in ticks.
 const PARTS_BACK: i64 = 3 * TARGET_SECONDS * 90_000;
@@ -68,68 +68,14 @@ impl Form {
     }
 }
 
-/// What a segment, or a part of one, is called: its number, and a print of what its bytes depend on.
-///
-/// Written `{number}-{print}`, or `{number}.{part}-{print}`, the print in 16 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SegmentName {
-    /// Its number.
-    pub n: i64,
-    /// Which part of it, from 0; `None` for all of it.
-    pub part: Option<u32>,
-    /// The print of its units.
-    pub print: u64,
-}
-
-impl SegmentName {
-    /// The name of segment `n` when it holds `units`.
-    pub fn of(n: i64, profile: &Profile, units: &[Arc<UnitPlan>]) -> Self {
-        Self { n, part: None, print: print(profile, units, None) }
-    }
-}
-
-/// A print of everything that the bytes of `units`, or of these `frames` of them, depend on.
-fn print(profile: &Profile, units: &[Arc<UnitPlan>], frames: Option<&Range<i64>>) -> u64 {
-    let mut print = Fnv::default();
-    MUX.hash(&mut print);
-    profile.grid().hash(&mut print);
-    frames.hash(&mut print);
-    units.hash(&mut print);
-    print.finish()
-}
-
-impl fmt::Display for SegmentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.part {
-            Some(part) => write!(f, "{}.{part}-{:016x}", self.n, self.print),
-            None => write!(f, "{}-{:016x}", self.n, self.print),
-        }
-    }
-}
-
-/// A text that is no name of a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a segment is called {{number}}-{{16 hexadecimal digits}}, a part {{number}}.{{part}}-…")]
-pub struct NoSegmentName;
-
-impl FromStr for SegmentName {
-    type Err = NoSegmentName;
-
-    fn from_str(text: &str) -> Result<Self, NoSegmentName> {
-        let (n, print) = text.rsplit_once('-').ok_or(NoSegmentName)?;
-        let (n, part) = n.split_once('.').map_or((n, None), |(n, part)| (n, Some(part)));
-        let n = n.parse().map_err(|_| NoSegmentName)?;
-        let part = part.map(str::parse).transpose().map_err(|_| NoSegmentName)?;
-        let print = u64::from_str_radix(print, 16).map_err(|_| NoSegmentName)?;
-        let name = Self { n, part, print };
-        // One spelling a name: `+7`, `07` and capitals would be other addresses of the same bytes.
-        (name.to_string() == text).then_some(name).ok_or(NoSegmentName)
-    }
-}
-
 /// Whether anywhere in `units` a slate stands in for media, or for the channel's own slate.
 pub fn stands_in(units: &[Arc<UnitPlan>]) -> bool {
     units.iter().any(|unit| matches!(unit.shows, Shows::Standby(_) | Shows::Interim))
+}
+
+/// The number of the fragment that begins with `frame`: it rises, but for where 32 bits are full.
+pub fn fragment_number(frame: i64) -> u32 {
+    u32::try_from(frame.rem_euclid(1 << 32)).unwrap_or_default()
 }
 
 /// The number of the segment that holds the unit whose first frame is shown at `tick`.
@@ -205,14 +151,28 @@ pub fn listed(
     first..end
 }
 
+/// The units that segments `listed`, and the one that is not whole, begin with.
+pub fn beginnings(
+    profile: &Profile,
+    units: &[Arc<UnitPlan>],
+    listed: &Range<i64>,
+) -> Vec<Arc<UnitPlan>> {
+    let first = |n| part::begun(profile, units, n)?.into_iter().next();
+    (listed.start..=listed.end).filter_map(first).collect()
+}
+
 /// Writes the playlist of the segments `listed`, which `units` hold; channels lead by `lead_ms`.
+///
+/// `init` says which initialisation segment one that begins with a unit needs.
 pub fn playlist(
     profile: &Profile,
     units: &[Arc<UnitPlan>],
     listed: Range<i64>,
     form: Form,
     lead_ms: i64,
+    init: &dyn Fn(&UnitPlan) -> Option<InitName>,
 ) -> String {
+    let mut map = Map { init, last: None };
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{TARGET_SECONDS}\n\
          #EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
@@ -246,21 +206,39 @@ pub fn playlist(
         }
         let name = SegmentName::of(n, profile, &units);
         let (begin, stop) = (profile.tick_of(first.first), profile.tick_of(last.end));
+        map.name(&mut text, first);
         date(&mut text, begin);
         if form == Form::LowLatency && window(n).end > window(listed.end).start - PARTS_BACK {
             list_parts(&mut text, n, profile, &units, &part::parts(profile, &units, true));
         }
-        line(&mut text, format_args!("#EXTINF:{},\n{name}.ts", Seconds(stop - begin)));
+        line(&mut text, format_args!("#EXTINF:{},\n{name}", Seconds(stop - begin)));
     }
     if let Some(Newest { n, begun, listed, hinted }) = &newest {
+        if let Some(first) = begun.first() {
+            map.name(&mut text, first);
+        }
         if let Some(first) = listed.first() {
             date(&mut text, profile.tick_of(first.frames.start));
         }
         list_parts(&mut text, *n, profile, begun, listed);
         let name = part::name(*n, profile, begun, hinted);
-        line(&mut text, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}.ts\""));
+        line(&mut text, format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}\""));
     }
     text
+}
+
+/// Says which initialisation segment holds for what follows, where that changes.
+struct Map<'a> {
+    init: &'a dyn Fn(&UnitPlan) -> Option<InitName>,
+    last: Option<InitName>,
+}
+
+impl Map<'_> {
+    fn name(&mut self, text: &mut String, first: &UnitPlan) {
+        let Some(name) = (self.init)(first).filter(|name| self.last != Some(*name)) else { return };
+        line(text, format_args!("#EXT-X-MAP:URI=\"{name}\""));
+        self.last = Some(name);
+    }
 }
 
 /// Says when what follows is shown.
@@ -281,7 +259,7 @@ fn list_parts(
         let Range { start, end } = part.frames;
         let length = Seconds(profile.tick_of(end) - profile.tick_of(start));
         let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
-        line(text, format_args!("#EXT-X-PART:DURATION={length},URI=\"{name}.ts\"{independent}"));
+        line(text, format_args!("#EXT-X-PART:DURATION={length},URI=\"{name}\"{independent}"));
     }
 }
 
@@ -305,7 +283,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::MediaId;
+    use crate::domain::{HlsFormat, MediaId};
     use crate::stream::fake::{FakeStore, Layout, timeline};
 
     /// 1,700,000,000 s is the beginning of a segment.
@@ -319,15 +297,15 @@ mod tests {
         let now = START / SEGMENT_MS;
         assert_eq!(listed, now - 7..now + 1);
         let last_two = listed.end - 2..listed.end;
-        let text = playlist(&profile, &units, last_two, Form::Plain, 7_000);
+        let text = playlist(&profile, &units, last_two, Form::Plain, 7_000, &|_| None);
         let name = |n| SegmentName::of(n, &profile, &segment(&profile, &units, n).unwrap());
         let (one, two) = (name(listed.end - 2), name(listed.end - 1));
         let expected = format!(
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:8\n\
             #EXT-X-MEDIA-SEQUENCE:424999999\n#EXT-X-INDEPENDENT-SEGMENTS\n\
             #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXT-X-START:TIME-OFFSET=-14\n\
-            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n{one}.ts\n\
-            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n{two}.ts\n"
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:17.000Z\n#EXTINF:4.00000,\n{one}\n\
+            #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:21.000Z\n#EXTINF:4.00000,\n{two}\n"
         );
         assert_eq!(text, expected);
     }
@@ -347,17 +325,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_spelling() {
-        let name = SegmentName { n: 425_000_000, part: None, print: 0xab };
-        assert_eq!(name.to_string(), "425000000-00000000000000ab");
-        assert_eq!(name.to_string().parse(), Ok(name));
-        let part = SegmentName { part: Some(3), ..name };
-        assert_eq!(part.to_string(), "425000000.3-00000000000000ab");
-        assert_eq!(part.to_string().parse(), Ok(part));
-        for other in ["425000000", "425000000-ab", "+425000000-00000000000000ab", "-", ""] {
-            assert_eq!(other.parse::<SegmentName>(), Err(NoSegmentName), "{other}");
-        }
-        assert_eq!("425000000-00000000000000AB".parse::<SegmentName>(), Err(NoSegmentName));
+    fn a_fragmented_playlist_names_a_beginning_where_it_changes() {
+        let profile = Profile { hls_format: HlsFormat::Fmp4, ..profile() };
+        let units = units(&[(2, 50, 20)], START - 40_000, START + 7_000);
+        let end = listed(&profile, &units, i64::MIN, None).end;
+        let change = profile.frame_at_or_after(UtcMillis((end - 2) * SEGMENT_MS));
+        let init = |unit: &UnitPlan| Some(InitName(u64::from(unit.first >= change)));
+        let text = playlist(&profile, &units, end - 4..end, Form::LowLatency, 7_000, &init);
+        let of = |n| text.lines().position(|line| line.contains(&format!("init-{n:016x}.mp4")));
+        let (one, two) = (of(0).unwrap(), of(1).unwrap());
+        let segment = |n: i64| {
+            let is = |line: &str| line.starts_with(&format!("{n}-")) && line.ends_with(".m4s");
+            text.lines().position(is).unwrap()
+        };
+        assert!(
+            one < segment(end - 4) && segment(end - 3) < two && two < segment(end - 2),
+            "{text}"
+        );
+        assert_eq!(text.matches("#EXT-X-MAP:").count(), 2, "{text}");
+        assert_eq!(text.matches(".ts").count(), 0, "{text}");
+        let firsts = beginnings(&profile, &units, &(end - 4..end));
+        assert_eq!(firsts.len(), 5, "with the one that is not whole");
     }
 
     #[test]
@@ -397,7 +385,7 @@ mod tests {
         let late = units(&[(2, 50, 20)], START - 40_000, START + 9_000);
         let text = |units: &[Arc<UnitPlan>]| {
             let listed = listed(&profile, units, i64::MIN, None);
-            playlist(&profile, units, listed, Form::LowLatency, 7_000)
+            playlist(&profile, units, listed, Form::LowLatency, 7_000, &|_| None)
         };
         let parts = |text: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| line.starts_with("#EXT-X-PART:"));

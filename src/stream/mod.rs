@@ -22,6 +22,7 @@ mod fake;
 pub mod ffmpeg;
 pub mod fnv;
 pub mod hls;
+mod inits;
 pub mod lifecycle;
 pub mod outputprobe;
 pub mod pace;
@@ -44,6 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 pub use self::ahead::Preparation;
@@ -51,7 +53,7 @@ use self::conform::Conformer;
 use self::core::{Core, Entry, Making, Parts};
 use self::direct::Shelf;
 use self::encoders::Encoders;
-pub use self::hls::{Form, SegmentName};
+pub use self::hls::{Container, Form, InitName, SegmentName};
 pub use self::outputprobe::{OutputProbe, ProbeError};
 pub use self::playlists::{PlaylistError, Wish};
 pub use self::segments::Segment;
@@ -404,6 +406,18 @@ impl Tuning {
         name: SegmentName,
     ) -> Result<Segment, SegmentError> {
         self.core.segment(channel, name).await
+    }
+
+    /// The initialisation segment of fragmented MP4 that playlists of the channel name so.
+    ///
+    /// # Errors
+    /// When the channel is not on air, or shows nothing about now that begins like that.
+    pub async fn init_segment(
+        &self,
+        channel: ChannelId,
+        name: InitName,
+    ) -> Result<Bytes, SegmentError> {
+        self.core.init_segment(channel, name).await
     }
 
     /// The present name of segment `n`. Memory only.

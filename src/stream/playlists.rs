@@ -9,7 +9,7 @@ use super::channel::{DiskReader, Live, composing};
 use super::coding::coding;
 use super::compose::{Reader, Shows, UnitPlan};
 use super::core::Core;
-use super::hls::{Form, Variant, master, part};
+use super::hls::{Container, Form, Variant, master, part};
 use super::sessions::VIA_HLS;
 use super::texts::{self, TextError, TextName};
 use super::{JoinError, OnAir, ViewerInfo, hls};
@@ -48,6 +48,14 @@ pub enum PlaylistError {
     Late,
 }
 
+/// What comes of looking at what could be listed.
+enum Listing {
+    /// The playlist.
+    Text(String),
+    /// What these units begin with has to be known first.
+    Lacks(Vec<Arc<UnitPlan>>),
+}
+
 /// How long a reader waits for the first segment.
 const FIRST_WITHIN: Duration = Duration::from_secs(5);
 /// How long a reader may wait for what it wishes: the standard's bound.
@@ -67,7 +75,7 @@ impl Core {
         wish: Option<Wish>,
     ) -> Result<String, PlaylistError> {
         let live = self.read_by(channel, who)?;
-        let text = self.once(&live, FIRST_WITHIN, || self.list(&live, form)).await;
+        let text = self.learnt(&live, FIRST_WITHIN, || self.list(&live, form)).await;
         let text = text.ok_or(PlaylistError::NotYet)?;
         let Some(wish) = wish else { return Ok(text) };
         let newest = whole(&live) + 1;
@@ -77,7 +85,23 @@ impl Core {
         // With too many who wait already, the answer is what there is now.
         let Ok(_permit) = self.waiters.try_acquire() else { return Ok(text) };
         let grown = || holds(&live, form, wish).then(|| self.list(&live, form)).flatten();
-        self.once(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+        self.learnt(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+    }
+
+    /// As [`Self::once`], and reads what has to be known before something can be listed.
+    async fn learnt(
+        &self,
+        live: &Live,
+        longest: Duration,
+        look: impl Fn() -> Option<Listing>,
+    ) -> Option<String> {
+        loop {
+            match self.once(live, longest, &look).await? {
+                Listing::Text(text) => return Some(text),
+                // Each group is given up after some tries, so this ends.
+                Listing::Lacks(units) => self.learn(&live.profile, units).await,
+            }
+        }
     }
 
     /// The playlist of a channel's texts in `language`, likewise.
@@ -182,11 +206,24 @@ impl Core {
     }
 
     /// The playlist of what is decided; `None` without a segment.
-    fn list(&self, live: &Live, form: Form) -> Option<String> {
+    fn list(&self, live: &Live, form: Form) -> Option<Listing> {
         let (units, listed) = live.row.listable(&live.profile)?;
         let noted = listed.clone();
         let last = listed.end - 1;
-        let mut text = hls::playlist(&live.profile, &units, listed, form, self.keeping().lead_ms);
+        let firsts = match Container::of(&live.profile) {
+            Container::Ts => Vec::new(),
+            Container::Fmp4 => hls::beginnings(&live.profile, &units, &listed),
+        };
+        let lacks: Vec<_> =
+            firsts.iter().filter(|unit| self.inits.lacks(unit)).map(Arc::clone).collect();
+        if !lacks.is_empty() {
+            return Some(Listing::Lacks(lacks));
+        }
+        // What was given up cannot be played anyway; players want to be told something.
+        let any = firsts.iter().find_map(|unit| self.inits.of(unit));
+        let init = |unit: &UnitPlan| any.and_then(|any| self.inits.of(unit).or(Some(any)));
+        let lead_ms = self.keeping().lead_ms;
+        let mut text = hls::playlist(&live.profile, &units, listed, form, lead_ms, &init);
         if form == Form::LowLatency {
             for language in texts::offered(&live.on_air.load(), &self.texts) {
                 text.push_str(&texts::report(&language, last));
@@ -196,7 +233,7 @@ impl Core {
             return None;
         }
         live.row.note_listed(noted);
-        Some(text)
+        Some(Listing::Text(text))
     }
 
     /// What players choose a stream by; starts nothing.

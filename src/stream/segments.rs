@@ -11,10 +11,12 @@ use bytes::Bytes;
 use super::channel::{DiskReader, composing};
 use super::compose::{self, Reader, UnitPlan};
 use super::core::Core;
-use super::hls::{SegmentName, part};
+use super::hls::{Container, SegmentName, part};
 use super::rendition::{Gop, GopEntry, ReadError, RenditionKey};
 use super::{OnAir, SegmentError, hls};
-use crate::domain::ChannelId;
+use crate::domain::{ChannelId, Profile};
+use crate::fmp4;
+use crate::mpegts::unit;
 
 /// A segment of HLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Core {
             return Ok(Some(segment));
         }
         let found = self.find(&on_air, &units, name.n, name.part);
-        let Found { name: now, units, frames } = found.ok_or(SegmentError::NotReady)?;
+        let Found { name: now, units, pieces } = found.ok_or(SegmentError::NotReady)?;
         if now != name {
             return Err(SegmentError::Renamed(now));
         }
@@ -76,9 +78,7 @@ impl Core {
             let mut reader = Strict { reader, silenced: false };
             let mut bytes = Vec::new();
             for plan in &units {
-                let unit = compose::mux(plan, &on_air.profile, &mut reader)?;
-                let cut = part::cut(&on_air.profile, plan, &unit, &frames);
-                bytes.extend_from_slice(&unit.bytes[cut]);
+                write(&mut bytes, plan, &on_air.profile, &pieces, &mut reader)?;
             }
             Ok::<_, ReadError>((Bytes::from(bytes), reader.silenced))
         });
@@ -121,7 +121,9 @@ impl Core {
         let Some(number) = number else {
             let units = self.units_of(on_air, decided, n)?;
             let name = SegmentName::of(n, profile, &units);
-            return Some(Found { name, units, frames: i64::MIN..i64::MAX });
+            let parts = part::parts(profile, &units, true).into_iter();
+            let pieces = parts.map(|part| part.frames).collect();
+            return Some(Found { name, units, pieces });
         };
         // A part may be had before its segment is whole.
         let whole = hls::segment(profile, decided, n).is_some();
@@ -132,7 +134,7 @@ impl Core {
         let parts = part::parts(profile, &begun, whole);
         let part = parts.into_iter().find(|part| part.number == number)?;
         let name = part::name(n, profile, &begun, &part);
-        Some(Found { name, units: part::touched(&begun, &part), frames: part.frames })
+        Some(Found { name, units: part::touched(&begun, &part), pieces: vec![part.frames] })
     }
 
     /// What is on air and what was decided, if segment `n` can be had: from ten minutes ago up to
@@ -191,8 +193,37 @@ impl Core {
 struct Found {
     name: SegmentName,
     units: Vec<Arc<UnitPlan>>,
-    /// The frames of them that it shows.
-    frames: Range<i64>,
+    /// The frames of them that it shows, cut where parts end.
+    pieces: Vec<Range<i64>>,
+}
+
+/// Writes what a unit has of each of `pieces`.
+///
+/// Fragments are cut where parts end, also in a whole segment: its parts in a row are the segment.
+fn write(
+    bytes: &mut Vec<u8>,
+    plan: &UnitPlan,
+    profile: &Profile,
+    pieces: &[Range<i64>],
+    reader: &mut dyn Reader,
+) -> Result<(), ReadError> {
+    let unit = compose::gather(plan, profile, reader)?;
+    match Container::of(profile) {
+        Container::Ts => {
+            let unit = unit::mux(&unit.parts());
+            for piece in pieces {
+                bytes.extend_from_slice(&unit.bytes[part::cut(profile, plan, &unit, piece)]);
+            }
+        }
+        Container::Fmp4 => {
+            for piece in pieces {
+                let (from, to) = (piece.start.max(plan.first), piece.end.min(plan.end));
+                let within = compose::decoded(profile, from)..compose::decoded(profile, to);
+                bytes.extend(fmp4::fragment(hls::fragment_number(from), &unit.parts(), &within));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A reader that remembers whether any sound could not be read.

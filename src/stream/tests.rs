@@ -1,5 +1,6 @@
 //! Channels running on a paused clock, over a store in memory.
 
+mod fragments;
 mod listing;
 mod segments;
 
@@ -390,7 +391,7 @@ async fn nobody_watches_what_is_not_on_air() {
     let unknown = rig.tuning.join(ChannelId(99), who("ts")).map(|_| ());
     assert_eq!(unknown, Err(JoinError::NotOnAir));
     assert_eq!(rig.tuning.segment_name(ChannelId(99), 1), Err(SegmentError::NotOnAir));
-    let name = SegmentName { n: 1, part: None, print: 2 };
+    let name = SegmentName { n: 1, part: None, print: 2, container: Container::Ts };
     let outside = rig.tuning.segment(CHANNEL, name).await;
     assert!(matches!(outside, Err(SegmentError::Outside { .. })), "{outside:?}");
     let mut viewer = rig.join();
@@ -491,7 +492,11 @@ impl Rig {
 
     /// The same with other settings.
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let profile = Profile::named("360p25").unwrap();
+        Self::of(Profile::named("360p25").unwrap(), change)
+    }
+
+    /// The same on another profile.
+    fn of(profile: Profile, change: impl FnOnce(&mut Settings)) -> Self {
         let store = FakeStore::with_slates(&profile);
         for id in 1..4 {
             store.put(MediaId(id), &profile, &Layout::even(5, 50));
@@ -688,7 +693,7 @@ fn labels(stream: &[u8]) -> Vec<(char, i64, i64)> {
 /// The segment numbers in a playlist.
 fn numbers(playlist: &str) -> Vec<i64> {
     let names = playlist.lines().filter(|line| !line.starts_with('#'));
-    names.map(|name| name.strip_suffix(".ts").unwrap().parse::<SegmentName>().unwrap().n).collect()
+    names.map(|name| name.parse::<SegmentName>().unwrap().n).collect()
 }
 
 /// Whether `part` is in `stream`, packet by packet.

@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Adapters: each talks to one thing outside, and none to another adapter.
     ("storage", &["foundation", "domain"]),
     ("library", &["foundation", "domain", "formats"]),
-    ("stream", &["foundation", "domain", "mpegts"]),
+    ("stream", &["foundation", "domain", "mpegts", "fmp4"]),
     ("observe", &["foundation", "domain"]),
     // Use cases: the only place that changes anything.
     (

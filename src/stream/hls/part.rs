@@ -7,7 +7,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{SegmentName, segment_of, window};
+use super::name::{Container, SegmentName, print};
+use super::{segment_of, window};
 use crate::domain::Profile;
 use crate::mpegts::unit::Unit;
 use crate::stream::compose::{UnitPlan, decoded};
@@ -107,8 +108,8 @@ pub fn touched(begun: &[Arc<UnitPlan>], part: &Part) -> Vec<Arc<UnitPlan>> {
 
 /// What `part` of segment `n` is called.
 pub fn name(n: i64, profile: &Profile, begun: &[Arc<UnitPlan>], part: &Part) -> SegmentName {
-    let print = super::print(profile, &touched(begun, part), Some(&part.frames));
-    SegmentName { n, part: Some(part.number), print }
+    let print = print(profile, &touched(begun, part), Some(&part.frames));
+    SegmentName { n, part: Some(part.number), print, container: Container::of(profile) }
 }
 
 /// Where in the bytes of `unit`, made of `plan`, its share of `frames` lies.

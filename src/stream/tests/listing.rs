@@ -288,5 +288,5 @@ fn names(text: &str) -> Vec<SegmentName> {
         Some((_, rest)) => rest.split('"').next(),
         None => (!line.starts_with('#')).then_some(line),
     });
-    addresses.map(|name| name.strip_suffix(".ts").unwrap().parse().unwrap()).collect()
+    addresses.map(|name| name.parse().unwrap()).collect()
 }

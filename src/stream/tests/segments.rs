@@ -57,9 +57,9 @@ async fn the_parts_of_a_segment_in_a_row_are_the_segment() {
     let mut parts: Vec<SegmentName> = Vec::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("#EXT-X-PART:") {
-            let name = rest.split('"').nth(1).unwrap().strip_suffix(".ts").unwrap();
+            let name = rest.split('"').nth(1).unwrap();
             parts.push(name.parse().unwrap());
-        } else if let Some(name) = line.strip_suffix(".ts").filter(|_| !parts.is_empty()) {
+        } else if let Some(name) = Some(line).filter(|l| !l.starts_with('#') && !parts.is_empty()) {
             let whole = rig.tuning.segment(CHANNEL, name.parse().unwrap()).await.unwrap();
             let mut bytes = Vec::new();
             for part in parts.drain(..) {
