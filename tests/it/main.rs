@@ -12,6 +12,7 @@ mod demo;
 mod direct;
 mod durable;
 mod hls;
+mod hls_fragments;
 mod hls_texts;
 mod http;
 mod mixed;

@@ -114,6 +114,14 @@ impl App {
         other.sharing(self.folder).await
     }
 
+    /// Stops this server and starts it again on its own folder.
+    pub async fn again(self) -> Self {
+        assert_eq!(self.server.stop().await, 0, "tasks that did not end");
+        let app = Self::on(self.folder, &[], |_| {}).await;
+        app.until_lineup().await;
+        app
+    }
+
     async fn sharing(&self, folder: TempDir) -> Self {
         let cache = self.data().join("cache");
         let app = Self::on(folder, &[], |config| {
