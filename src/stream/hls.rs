@@ -16,6 +16,7 @@
 //! Deliberately absent: discontinuity tags. Timestamps go on across items, and one profile is one
 //! codec configuration.
 
+mod init;
 mod master;
 mod name;
 pub mod part;
@@ -24,8 +25,9 @@ use std::fmt::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use self::init::InitName;
 pub use self::master::{Variant, master};
-pub use self::name::{Container, InitName, NoSegmentName, SegmentName};
+pub use self::name::{Container, NoSegmentName, SegmentName};
 use self::part::{Newest, Part};
 use super::compose::{Composer, Shows, UnitPlan};
 use crate::domain::{Profile, UtcMillis};
