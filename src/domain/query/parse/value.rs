@@ -1,0 +1,260 @@
+//! Values: numbers, lengths, sizes, days and ages, and the words of closed lists.
+//!
+//! Every value of a range is an interval: `1980s` is 1980 to 1989, `2024-05` is the whole of May,
+//! `90m` is a whole minute. So `=` means "within", `<` means "before its beginning".
+
+use super::super::field::{KINDS, QueryField, SORTS, STATES, Takes};
+use super::super::matches::days;
+use super::super::{Bound, RangeField, Sort, Term};
+use super::{Operator, Parser, QueryError, QueryFault, Raw};
+
+/// What a value stands for, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Between(i64, i64),
+    /// This many milliseconds ago.
+    Ago(i64),
+}
+
+const DAY: i64 = 86_400_000;
+
+pub(super) fn range(
+    parser: &Parser<'_>,
+    field: &QueryField,
+    operator: Operator,
+    raw: &Raw,
+) -> Result<Term, QueryError> {
+    let (of, read): (RangeField, fn(&str) -> Option<Value>) = match field.takes {
+        Takes::Length => (RangeField::Length, length),
+        Takes::Size => (RangeField::Size, size),
+        Takes::Date(of) => (of, date),
+        Takes::Number(of) => (of, number),
+        // The caller asks for ranges only.
+        Takes::Words(_)
+        | Takes::Whole(_)
+        | Takes::Kind
+        | Takes::State
+        | Takes::Folder
+        | Takes::Sort
+        | Takes::Limit => {
+            return Err(parser.bad_operator(field, raw.at));
+        }
+    };
+    let wrong = || {
+        let problem = format!("{:?} is no value for {}", raw.text, field.name);
+        let fix = format!("write for example {}", field.example);
+        parser.wrong_at(QueryFault::BadValue, raw.at, raw.len, problem, fix)
+    };
+    let equals = matches!(operator, Operator::Holds | Operator::Is | Operator::IsNot);
+    let (from, to) = match ends(&raw.text, matches!(field.takes, Takes::Number(_))) {
+        Some(_) if !equals => return Err(parser.bad_operator(field, raw.at)),
+        Some((from, to)) => {
+            let read = |end: &str| match end {
+                "" => Ok(None),
+                end => read(end).map(Some).ok_or_else(wrong),
+            };
+            between(read(from)?, read(to)?).ok_or_else(wrong)?
+        }
+        None => bounds(operator, read(&raw.text).ok_or_else(wrong)?),
+    };
+    Ok(Term::Range { field: of, from, to })
+}
+
+/// The two ends of `a..b`, `a..`, `..b`, and of `a-b` for numbers.
+fn ends(text: &str, dashed: bool) -> Option<(&str, &str)> {
+    let split = text.split_once("..").filter(|(from, to)| !from.is_empty() || !to.is_empty());
+    let dash =
+        || text.split_once('-').filter(|(from, to)| dashed && !from.is_empty() && !to.is_empty());
+    split.or_else(dash)
+}
+
+/// A range of two values; `None` when they are the wrong way round or of two sorts.
+fn between(from: Option<Value>, to: Option<Value>) -> Option<(Option<Bound>, Option<Bound>)> {
+    match (from, to) {
+        (Some(Value::Between(from, _)), Some(Value::Between(_, to))) => {
+            (from <= to).then_some((Some(Bound::At(from)), Some(Bound::At(to))))
+        }
+        // Ages, whichever way round: 30 to 60 days ago.
+        (Some(Value::Ago(a)), Some(Value::Ago(b))) => {
+            Some((Some(Bound::Ago(a.max(b))), Some(Bound::Ago(a.min(b)))))
+        }
+        (Some(Value::Between(from, _)), None) => Some((Some(Bound::At(from)), None)),
+        (None, Some(Value::Between(_, to))) => Some((None, Some(Bound::At(to)))),
+        // At least that long ago; at most that long ago.
+        (Some(Value::Ago(ms)), None) => Some((None, Some(Bound::Ago(ms)))),
+        (None, Some(Value::Ago(ms))) => Some((Some(Bound::Ago(ms)), None)),
+        _ => None,
+    }
+}
+
+fn bounds(operator: Operator, value: Value) -> (Option<Bound>, Option<Bound>) {
+    use Operator::{AtLeast, AtMost, Holds, Is, IsNot, Less, More};
+    match (value, operator) {
+        (Value::Between(from, to), Holds | Is | IsNot) => {
+            (Some(Bound::At(from)), Some(Bound::At(to)))
+        }
+        (Value::Between(from, _), Less) => (None, Some(Bound::At(from.saturating_sub(1)))),
+        (Value::Between(_, to), AtMost) => (None, Some(Bound::At(to))),
+        (Value::Between(_, to), More) => (Some(Bound::At(to.saturating_add(1))), None),
+        (Value::Between(from, _), AtLeast) => (Some(Bound::At(from)), None),
+        // An age compares the other way: less old is later.
+        (Value::Ago(ms), Less) => (Some(Bound::Ago(ms - 1)), None),
+        (Value::Ago(ms), Holds | Is | IsNot | AtMost) => (Some(Bound::Ago(ms)), None),
+        (Value::Ago(ms), More) => (None, Some(Bound::Ago(ms + 1))),
+        (Value::Ago(ms), AtLeast) => (None, Some(Bound::Ago(ms))),
+    }
+}
+
+/// Digits only, and not so many that arithmetic could overflow.
+fn digits(text: &str) -> Option<i64> {
+    let plain = (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
+}
+
+/// `1985`, `1980s`
+fn number(text: &str) -> Option<Value> {
+    if let Some(decade) = text.strip_suffix('s').and_then(digits) {
+        return (decade % 10 == 0).then_some(Value::Between(decade, decade + 9));
+    }
+    digits(text).map(|value| Value::Between(value, value))
+}
+
+/// `90`, `90m`, `1h30m`, `45s`
+fn length(text: &str) -> Option<Value> {
+    if let Some(minutes) = digits(text) {
+        return Some(Value::Between(minutes * 60_000, minutes * 60_000 + 59_999));
+    }
+    let (mut total, mut finest, mut rest) = (0_i64, i64::MAX, text);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let count = digits(&rest[..end]).filter(|count| *count < 1_000_000)?;
+        let unit = match rest.as_bytes()[end] {
+            b'h' => 3_600_000,
+            b'm' => 60_000,
+            b's' => 1_000,
+            _ => return None,
+        };
+        // From the large to the small: 1h30m and not 30m1h.
+        if unit >= finest {
+            return None;
+        }
+        finest = unit;
+        total += count * unit;
+        rest = &rest[end + 1..];
+    }
+    (finest < i64::MAX).then(|| Value::Between(total, total + finest.min(60_000) - 1))
+}
+
+/// `700MB`, `4GB`, `1.5GB`; a number alone is bytes.
+fn size(text: &str) -> Option<Value> {
+    let lower = text.to_ascii_lowercase();
+    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+    let unit = match lower[end..].trim_end_matches('b') {
+        "" => 1,
+        "k" => 1_000,
+        "m" => 1_000_000,
+        "g" => 1_000_000_000,
+        "t" => 1_000_000_000_000,
+        _ => return None,
+    };
+    let (whole, part) = lower[..end].split_once('.').unwrap_or((&lower[..end], ""));
+    let whole = digits(whole).filter(|whole| *whole < 1_000_000)?.checked_mul(unit)?;
+    let (part, finest) = match part.len() {
+        0 if !lower[..end].ends_with('.') => (0, unit),
+        1..=3 => {
+            let finest = unit / 10_i64.pow(u32::try_from(part.len()).ok()?);
+            (digits(part)?.checked_mul(finest)?, finest.max(1))
+        }
+        _ => return None,
+    };
+    let from = whole.checked_add(part)?;
+    Some(Value::Between(from, from.checked_add(finest - 1)?))
+}
+
+/// `2024`, `2024-05`, `2024-05-17`, or an age: `12h`, `30d`, `2w`, `6m`, `1y`
+fn date(text: &str) -> Option<Value> {
+    if let Some(unit) = text.chars().last().filter(char::is_ascii_alphabetic) {
+        let count = digits(&text[..text.len() - 1]).filter(|count| *count <= 100_000)?;
+        let unit = match unit {
+            'h' => 3_600_000,
+            'd' => DAY,
+            'w' => 7 * DAY,
+            'm' => 30 * DAY,
+            'y' => 365 * DAY,
+            _ => return None,
+        };
+        return Some(Value::Ago(count * unit));
+    }
+    let mut parts = text.split('-');
+    let year = parts.next().filter(|year| year.len() == 4).and_then(digits)?;
+    let two = |part: &str| digits(part).filter(|_| part.len() == 2);
+    let (first, next) = match (parts.next(), parts.next(), parts.next()) {
+        (None, None, None) => (days(year, 1, 1), days(year + 1, 1, 1)),
+        (Some(month), None, None) => {
+            let month = two(month).filter(|month| (1..=12).contains(month))?;
+            let next = if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
+            (days(year, month, 1), next)
+        }
+        (Some(month), Some(day), None) => {
+            let month = two(month).filter(|month| (1..=12).contains(month))?;
+            let next = if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
+            let first = days(year, month, two(day).filter(|day| *day >= 1)?);
+            (first < next).then_some((first, first + 1))?
+        }
+        _ => return None,
+    };
+    Some(Value::Between(first * DAY, next * DAY - 1))
+}
+
+pub(super) fn kind(parser: &Parser<'_>, raw: &Raw) -> Result<Term, QueryError> {
+    word(parser, raw, KINDS).map(Term::Kind)
+}
+
+pub(super) fn state(parser: &Parser<'_>, raw: &Raw) -> Result<Term, QueryError> {
+    word(parser, raw, STATES).map(Term::State)
+}
+
+pub(super) fn folder(parser: &Parser<'_>, raw: &Raw) -> Result<Term, QueryError> {
+    let folder = raw.text.trim_end_matches('/');
+    if folder.starts_with('/') || folder.is_empty() && raw.text.starts_with('/') {
+        return Ok(Term::Folder(format!("{folder}/")));
+    }
+    let problem = format!("{:?} is no whole path", raw.text);
+    Err(parser.wrong_at(
+        QueryFault::BadValue,
+        raw.at,
+        raw.len,
+        problem,
+        "write for example folder:/srv/films",
+    ))
+}
+
+pub(super) fn sort(parser: &Parser<'_>, raw: &Raw) -> Result<Sort, QueryError> {
+    let descending = raw.text.starts_with('-');
+    let name = raw.text.trim_start_matches('-').to_owned();
+    let by = word(parser, &Raw { text: name, quoted: false, ..*raw }, SORTS)?;
+    Ok(Sort { by, descending })
+}
+
+pub(super) fn limit(parser: &Parser<'_>, values: &[Raw]) -> Result<u32, QueryError> {
+    let most = 1_000_000;
+    if let [raw] = values
+        && let Some(count) = digits(&raw.text)
+        && (1..=most).contains(&count)
+    {
+        return Ok(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+    let (at, len) = values.first().map_or((0, 0), |raw| (raw.at, raw.len));
+    let fix = format!("write a number from 1 to {most}");
+    Err(parser.wrong_at(QueryFault::BadValue, at, len, "this is no limit", fix))
+}
+
+fn word<T: Copy>(parser: &Parser<'_>, raw: &Raw, known: &[(&str, T)]) -> Result<T, QueryError> {
+    let found = known.iter().find(|(word, _)| word.eq_ignore_ascii_case(&raw.text));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        let problem = format!("{:?} is not known", raw.text);
+        let fix = format!("use one of {}", words.join(", "));
+        parser.wrong_at(QueryFault::BadValue, raw.at, raw.len, problem, fix)
+    })
+}

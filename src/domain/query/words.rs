@@ -1,0 +1,203 @@
+//! Words: how texts are made alike before they are compared.
+//!
+//! Small letters, no accents, no apostrophes, everything else that is no letter and no digit is a
+//! gap. A text becomes a *line* of words between marks, so that "contains these words in a row",
+//! "begins with" and "is exactly" are all a search for a piece of text. The database's full-text
+//! index holds the very same lines.
+
+use crate::domain::{Language, Media, VideoStream};
+
+/// Stands before and after every text of a line. No word holds it: it is no letter and no digit.
+pub const MARK: char = '¦';
+
+/// The version of what [`line`] makes; an index of another version is made anew.
+pub const VERSION: u32 = 1;
+
+/// A text of a media item that words are looked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TextField {
+    /// Title of the film or the episode.
+    Title,
+    /// Show or artist.
+    Show,
+    /// Plot.
+    Plot,
+    /// Genres.
+    Genre,
+    /// Age rating.
+    Rating,
+    /// Edition.
+    Edition,
+    /// Path of the file.
+    Path,
+    /// Codecs of picture and sound.
+    Codec,
+    /// Languages of the sound: codes and names.
+    Audio,
+    /// Languages of the subtitles: codes and names.
+    Subtitles,
+    /// Class of the picture's size: `sd`, `720p`, `1080p`, `2160p`; `hd` and `4k` too.
+    Resolution,
+}
+
+impl TextField {
+    /// All of them, in the order of the index's columns.
+    pub const ALL: [Self; 11] = [
+        Self::Title,
+        Self::Show,
+        Self::Plot,
+        Self::Genre,
+        Self::Rating,
+        Self::Edition,
+        Self::Path,
+        Self::Codec,
+        Self::Audio,
+        Self::Subtitles,
+        Self::Resolution,
+    ];
+
+    /// Its name in queries and in the index.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Show => "show",
+            Self::Plot => "plot",
+            Self::Genre => "genre",
+            Self::Rating => "rating",
+            Self::Edition => "edition",
+            Self::Path => "path",
+            Self::Codec => "codec",
+            Self::Audio => "audio",
+            Self::Subtitles => "subtitles",
+            Self::Resolution => "resolution",
+        }
+    }
+}
+
+/// The line of one text of a media item: ` ¦ night ferry ¦ `; empty when there are no words.
+pub fn line(media: &Media, field: TextField) -> String {
+    let probe = media.probe.as_ref();
+    let mut line = Line::default();
+    match field {
+        TextField::Title => line.add(&media.title),
+        TextField::Show => line.add_all(media.show.iter()),
+        TextField::Plot => line.add_all(media.plot.iter()),
+        TextField::Genre => line.add_all(media.genres.iter()),
+        TextField::Rating => line.add_all(media.rating.iter()),
+        TextField::Edition => line.add_all(media.edition.iter()),
+        TextField::Path => line.add(&media.path),
+        TextField::Codec => {
+            line.add_all(probe.iter().flat_map(|probe| &probe.video).map(|video| &video.codec));
+            line.add_all(probe.iter().flat_map(|probe| &probe.audio).map(|audio| &audio.codec));
+        }
+        TextField::Audio => {
+            let tracks = probe.iter().flat_map(|probe| &probe.audio);
+            tracks.filter_map(|track| track.language.as_deref()).for_each(|tag| line.language(tag));
+        }
+        TextField::Subtitles => {
+            let tracks = probe.iter().flat_map(|probe| &probe.subtitles);
+            tracks.filter_map(|track| track.language.as_deref()).for_each(|tag| line.language(tag));
+        }
+        TextField::Resolution => {
+            let classes = probe.and_then(|probe| probe.video.as_ref()).map_or(&[][..], classes);
+            line.add_all(classes.iter());
+        }
+    }
+    line.0
+}
+
+fn classes(video: &VideoStream) -> &'static [&'static str] {
+    match (video.width, video.height) {
+        (3200.., _) | (_, 1800..) => &["2160p", "4k", "uhd"],
+        (1800.., _) | (_, 1000..) => &["1080p", "hd"],
+        (1200.., _) | (_, 700..) => &["720p", "hd"],
+        _ => &["sd"],
+    }
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Line {
+    fn add(&mut self, text: &str) {
+        let mut words = words(text).peekable();
+        if words.peek().is_none() {
+            return;
+        }
+        if self.0.is_empty() {
+            self.0.extend([' ', MARK, ' ']);
+        }
+        for word in words {
+            self.0.push_str(&word);
+            self.0.push(' ');
+        }
+        self.0.extend([MARK, ' ']);
+    }
+
+    fn add_all<T: AsRef<str>>(&mut self, texts: impl Iterator<Item = T>) {
+        texts.for_each(|text| self.add(text.as_ref()));
+    }
+
+    fn language(&mut self, tag: &str) {
+        self.add(tag);
+        if let Some(language) = Language::read(tag) {
+            self.add(language.as_str());
+            self.add(language.tag());
+            self.add(&language.name());
+        }
+    }
+}
+
+/// The words of a text, made alike.
+pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    let mut letters = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let mut word = String::new();
+        while let Some(letter) = letters.next() {
+            // Accents written as marks of their own, and apostrophes: "don't" is one word.
+            if matches!(letter, '\u{300}'..='\u{36f}' | '\'' | '’') {
+                continue;
+            }
+            if letter.is_alphanumeric() {
+                for small in letter.to_lowercase() {
+                    plain(small, &mut word);
+                }
+            } else if !word.is_empty() {
+                return Some(word);
+            }
+        }
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+/// Adds a small letter without its accent.
+fn plain(letter: char, word: &mut String) {
+    let base = match letter {
+        '\u{300}'..='\u{36f}' => return,
+        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' => 'a',
+        'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => 'c',
+        'ď' | 'đ' | 'ð' => 'd',
+        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => 'e',
+        'ĝ' | 'ğ' | 'ġ' | 'ģ' => 'g',
+        'ĥ' | 'ħ' => 'h',
+        'ì'..='ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' | 'ı' => 'i',
+        'ĵ' => 'j',
+        'ķ' => 'k',
+        'ĺ' | 'ļ' | 'ľ' | 'ŀ' | 'ł' => 'l',
+        'ñ' | 'ń' | 'ņ' | 'ň' => 'n',
+        'ò'..='ö' | 'ø' | 'ō' | 'ŏ' | 'ő' => 'o',
+        'ŕ' | 'ŗ' | 'ř' => 'r',
+        'ś' | 'ŝ' | 'ş' | 'š' | 'ș' => 's',
+        'ţ' | 'ť' | 'ŧ' | 'ț' => 't',
+        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' => 'u',
+        'ŵ' => 'w',
+        'ý' | 'ÿ' | 'ŷ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        'ß' => return word.push_str("ss"),
+        'æ' => return word.push_str("ae"),
+        'œ' => return word.push_str("oe"),
+        'þ' => return word.push_str("th"),
+        other => other,
+    };
+    word.push(base);
+}
