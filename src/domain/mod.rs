@@ -15,10 +15,12 @@ mod incident;
 mod language;
 mod library;
 mod limits;
+mod listing;
 mod media;
 mod operator;
 mod profile;
 mod programme;
+pub mod query;
 mod resolution;
 mod rules;
 mod schedule_filler;
@@ -38,7 +40,7 @@ pub use acceleration::{
 pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
-pub use collection::{Collection, Selector};
+pub use collection::{Collection, CollectionEdit, Run, Selector};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
 pub use ffmpeg::{ExtraFlags, FfmpegRuns, FfmpegSettings, ForSource, LogLevel};
 pub use ids::{
@@ -51,6 +53,7 @@ pub use library::{
     KnownFile, Library, LibraryKind, NewLibrary, ScanBatch, ScanProgress, ScanState, ScannedMedia,
 };
 pub use limits::{Preparing, Watching};
+pub use listing::{ForeignIds, ListEntry, ListedKind, Matcher};
 pub use media::{
     AudioStream, Media, MediaFilter, MediaKind, MediaSort, MediaState, MediaStateName, Probe,
     SubtitleStream, Upstream, VideoStream,
@@ -65,6 +68,7 @@ pub use profile::{
     VideoCodec, Watermark, WatermarkMode,
 };
 pub use programme::{LineupChannel, Programme, Showing, programme};
+pub use query::{Query, QueryError};
 pub use resolution::{ListedResolution, Resolution};
 pub use rules::{
     FixedStart, GroupBy, GuideMode, Marathon, Mode, Order, Rules, ScheduleItem, ScheduleOptions,

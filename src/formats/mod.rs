@@ -2,6 +2,7 @@
 
 pub mod hdhomerun;
 pub mod m3u;
+pub mod medialist;
 pub mod nfo;
 pub mod packets;
 pub mod playlist;

@@ -10,13 +10,15 @@
 //! Absent on purpose, for now: fixed starts, filler, blocks and time zones.
 
 mod catalogue;
+mod choose;
 mod cursor;
 mod order;
 mod plan;
 mod replace;
 pub mod starter;
 
-pub use catalogue::{Catalogue, resolve};
+pub use catalogue::Catalogue;
+pub use choose::{Shelf, resolve, resolve_all};
 pub use cursor::Cursor;
 pub use plan::{NO_PROGRAMMING, OFFLINE_MS, Plan, Reason, SHORTEST_MS, plan};
 pub use replace::replace;

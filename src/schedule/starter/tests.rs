@@ -164,7 +164,11 @@ fn lines(library: &[Media], taken: &[&str]) -> Vec<String> {
             Selector::Filter { show: Some(show), .. } => format!("show {show}"),
             Selector::Filter { kind: Some(kind), .. } => format!("{kind:?}"),
             Selector::Filter { .. } => "all".to_owned(),
-            Selector::Manual { .. } => "a choice".to_owned(),
+            Selector::Manual { .. }
+            | Selector::Query { .. }
+            | Selector::Multi { .. }
+            | Selector::Rerun { .. }
+            | Selector::List { .. } => "a choice".to_owned(),
         };
         let (number, name, order) = (channel.number, channel.name, channel.order);
         format!("{number} {name} ({}): {order:?} of {of}", channel.group.unwrap_or_default())
