@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::columns::{exactly_one, from_json, json};
 use super::{Db, StorageError};
-use crate::domain::{Collection, CollectionId, Selector};
+use crate::domain::{Collection, CollectionId, UtcMillis};
 
 impl Db {
     /// All collections, oldest first.
@@ -13,12 +13,15 @@ impl Db {
     /// When they cannot be read.
     pub async fn list_collections(&self) -> Result<Vec<Collection>, StorageError> {
         self.read("list collections", |c| {
-            c.prepare_cached("SELECT id, name, selector FROM collections ORDER BY id")?
+            c.prepare_cached("SELECT * FROM collections ORDER BY id")?
                 .query_map([], |row| {
                     Ok(Collection {
                         id: CollectionId(row.get("id")?),
                         name: row.get("name")?,
+                        description: row.get("description")?,
                         selector: from_json(row, "selector")?,
+                        created: UtcMillis(row.get("created_ms")?),
+                        updated: UtcMillis(row.get("updated_ms")?),
                     })
                 })?
                 .collect()
@@ -26,39 +29,47 @@ impl Db {
         .await
     }
 
-    /// Stores a new collection.
+    /// Stores a new collection; its id is given to it here, whatever `new` says.
     ///
     /// # Errors
     /// [`StorageError::Conflict`] when the name is taken.
-    pub async fn insert_collection(
-        &self,
-        name: &str,
-        selector: &Selector,
-    ) -> Result<CollectionId, StorageError> {
-        let (row_name, selector) = (name.to_owned(), selector.clone());
+    pub async fn insert_collection(&self, new: Collection) -> Result<CollectionId, StorageError> {
+        let name = new.name.clone();
         let inserted = self
             .write("insert a collection", move |t| {
-                t.prepare_cached("INSERT INTO collections (name, selector) VALUES (?1, ?2)")?
-                    .insert(params![row_name, json(&selector)?])
-                    .map(CollectionId)
+                t.prepare_cached(
+                    "INSERT INTO collections (name, description, selector, created_ms, updated_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .insert(params![
+                    new.name,
+                    new.description,
+                    json(&new.selector)?,
+                    new.created.0,
+                    new.updated.0
+                ])
+                .map(CollectionId)
             })
             .await;
-        inserted.map_err(|e| e.about("name", name))
+        inserted.map_err(|e| e.about("name", &name))
     }
 
-    /// Stores a collection's new name and selector.
+    /// Stores what a collection is now, all but when it was made.
     ///
     /// # Errors
     /// [`StorageError::NotFound`] when there is none with its id, [`StorageError::Conflict`] when
     /// the name is taken.
     pub async fn update_collection(&self, collection: &Collection) -> Result<(), StorageError> {
-        let Collection { id, name, selector } = collection.clone();
+        let Collection { id, name, description, selector, updated, .. } = collection.clone();
         let updated = self
             .write("update a collection", move |t| {
                 let mut update = t.prepare_cached(
-                    "UPDATE collections SET name = ?2, selector = ?3 WHERE id = ?1",
+                    "UPDATE collections SET name = ?2, description = ?3, selector = ?4,
+                         updated_ms = ?5
+                     WHERE id = ?1",
                 )?;
-                exactly_one(update.execute(params![id.0, name, json(&selector)?])?)
+                let values = params![id.0, name, description, json(&selector)?, updated.0];
+                exactly_one(update.execute(values)?)
             })
             .await;
         updated.map_err(|e| e.about("name", &collection.name))

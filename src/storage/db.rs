@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{StorageError, migrate};
+use super::{StorageError, migrate, search};
 use crate::foundation::files;
 
 /// How long a connection waits for a lock of another process.
@@ -44,6 +44,7 @@ impl Db {
                 change.to,
             );
         }
+        search::index_anew(&mut connection)?;
         let writer = Writer::start(connection).map_err(file_error("start the writer", path))?;
         let readers = Readers::open(path)?;
         Ok(Self { path: path.into(), writer, readers })

@@ -6,7 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
 
 use super::columns::{exactly_one, from_json, from_word, json, unwritable, word};
-use super::{Db, StorageError};
+use super::{Db, StorageError, search};
 use crate::domain::{
     KnownFile, LibraryId, Media, MediaFilter, MediaId, MediaSort, MediaState, MediaStateName,
     ScannedMedia, UtcMillis,
@@ -207,7 +207,7 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
     };
     let (reason, until) = state_columns(state);
     let probe = media.probe.as_ref().map(json).transpose()?;
-    t.prepare_cached(
+    let id: i64 = t.prepare_cached(
         "INSERT INTO media (library_id, path, upstreams, size, modified_ms, sidecar, kind, title, show, season,
              episode, episode_end, part, edition, year, plot, genres, rating, aired, duration_ms,
              probe, state, state_reason, state_until_ms, added_ms, search)
@@ -219,9 +219,10 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
              episode = :episode, episode_end = :episode_end, part = :part, edition = :edition,
              year = :year, plot = :plot, genres = :genres, rating = :rating, aired = :aired,
              duration_ms = :duration, probe = :probe, state = :state, state_reason = :reason,
-             state_until_ms = :until, search = :search",
+             state_until_ms = :until, search = :search
+         RETURNING id",
     )?
-    .execute(named_params! {
+    .query_row(named_params! {
         ":library": media.library.0,
         ":path": media.path,
         ":upstreams": json(&media.upstreams)?,
@@ -248,7 +249,8 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
         ":until": until,
         ":added": now.0,
         ":search": search_text(media),
-    })?;
+    }, |row| row.get(0))?;
+    search::index(t, &media.clone().into_media(MediaId(id), now))?;
     Ok(known.is_none())
 }
 
@@ -299,7 +301,7 @@ fn read_size(row: &Row<'_>) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>("size")?.unsigned_abs())
 }
 
-fn read_media(row: &Row<'_>) -> rusqlite::Result<Media> {
+pub(super) fn read_media(row: &Row<'_>) -> rusqlite::Result<Media> {
     let probe: Option<String> = row.get("probe")?;
     Ok(Media {
         id: MediaId(row.get("id")?),

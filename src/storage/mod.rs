@@ -12,6 +12,7 @@
 //! Deliberately absent: an ORM, a second database engine, a cache. SQLite's page cache is the
 //! cache, and what the tune path needs is kept in memory by `control`.
 
+mod airings;
 pub mod audit;
 mod backups;
 mod channels;
@@ -28,6 +29,7 @@ mod migrate;
 mod profiles;
 mod readers;
 mod resolutions;
+mod search;
 pub mod sessions;
 mod settings;
 mod slates;
@@ -43,3 +45,4 @@ pub use error::StorageError;
 pub use keys::StoredKey;
 pub use media::Upserted;
 pub use migrate::SchemaChange;
+pub use search::FoundValue;

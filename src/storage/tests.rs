@@ -1,6 +1,7 @@
 //! Storage with real files.
 
 mod killed;
+mod search;
 mod tables;
 
 use std::path::Path;

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::Home;
 use crate::domain::{
-    Channel, ChannelId, CollectionId, LibraryId, LibraryKind, Media, MediaFilter, MediaId,
-    MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary, Order, Probe, Rules,
-    ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
+    Channel, ChannelId, Collection, CollectionId, LibraryId, LibraryKind, Media, MediaFilter,
+    MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary, Order,
+    Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
 };
 use crate::storage::StorageError;
 
@@ -104,10 +104,19 @@ async fn collections_and_keys_are_kept_by_unique_names() {
         show: Some("The Show".to_owned()),
         folder: None,
     };
-    let id = db.insert_collection("all", &selector).await.unwrap();
-    check_taken(db.insert_collection("all", &selector).await, "name", "all");
+    let new = Collection {
+        id: CollectionId(0),
+        name: "all".to_owned(),
+        description: Some("Everything.".to_owned()),
+        selector,
+        created: UtcMillis(5),
+        updated: UtcMillis(5),
+    };
+    let id = db.insert_collection(new.clone()).await.unwrap();
+    check_taken(db.insert_collection(new.clone()).await, "name", "all");
     let mut collection = db.list_collections().await.unwrap().remove(0);
-    assert_eq!((collection.id, &collection.selector), (id, &selector));
+    assert_eq!(collection, Collection { id, ..new });
+    collection.updated = UtcMillis(6);
     collection.selector = Selector::Manual { media: vec![MediaId(2), MediaId(1)] };
     db.update_collection(&collection).await.unwrap();
     assert_eq!(db.list_collections().await.unwrap(), [collection]);
