@@ -33,10 +33,16 @@ pub(super) async fn list(db: &Db) -> anyhow::Result<Vec<Row>> {
     let collections = db.list_collections().await.context("read the collections")?;
     let media: Vec<Arc<_>> =
         db.all_media().await.context("read the media")?.into_iter().map(Arc::new).collect();
+    let held = schedule::resolve_all(
+        &collections,
+        &media,
+        &db.aired_media().await.context("read what was on air")?,
+        now,
+    );
     let rows = channels.into_iter().map(|channel| {
         let items = &channel.rules.items;
-        let chosen = collections.iter().filter(|c| items.iter().any(|i| i.collection == c.id));
-        let playable = chosen.map(|c| schedule::resolve(&c.selector, &media, now).len()).sum();
+        let chosen = held.iter().filter(|(id, _)| items.iter().any(|i| i.collection == **id));
+        let playable = chosen.map(|(_, media)| media.len()).sum();
         let reason = match (items.is_empty(), playable) {
             (true, _) => Some("its schedule is empty; give it a collection"),
             (false, 0) => Some("its collections hold nothing playable; add media or choose others"),

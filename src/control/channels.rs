@@ -1,11 +1,8 @@
-//! Use cases on channels and collections: check, store, plan, publish, in this order.
+//! Use cases on channels: check, store, plan, publish, in this order.
 
 use serde_json::json;
 
-use crate::domain::{
-    Channel, ChannelEdit, ChannelId, Collection, CollectionId, InvalidField, NewChannel,
-    RecordKind, Rules, Selector,
-};
+use crate::domain::{Channel, ChannelEdit, ChannelId, InvalidField, NewChannel, RecordKind, Rules};
 
 use crate::storage::audit::Draft;
 
@@ -125,68 +122,6 @@ impl Control {
         self.record_change(actor, json!({"what": "channel_deleted", "channel": id})).await;
         tracing::info!(channel.id = %id, actor = actor_code(actor), "channel {id} was deleted");
         self.refresh(Replan::Extend).await
-    }
-
-    /// All collections.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn collections(&self) -> Result<Vec<Collection>, ControlError> {
-        self.db().list_collections().await.map_err(ControlError::storage("the collection list"))
-    }
-
-    /// Creates a collection.
-    ///
-    /// # Errors
-    /// When the name cannot be taken, a media item does not exist, or storage fails.
-    pub async fn create_collection(
-        &self,
-        actor: &Actor,
-        name: &str,
-        selector: Selector,
-    ) -> Result<Collection, ControlError> {
-        let name = crate::domain::check_name(name)?;
-        if let Selector::Manual { media } = &selector {
-            let found =
-                self.db().media_by_ids(media).await.map_err(ControlError::storage("the media"))?;
-            if let Some(lost) = media.iter().find(|id| !found.iter().any(|m| m.id == **id)) {
-                return Err(InvalidField::new(
-                    "selector.media",
-                    format!("media {lost} does not exist"),
-                    "use ids listed by /api/media",
-                )
-                .into());
-            }
-        }
-        let id = self
-            .db()
-            .insert_collection(&name, &selector)
-            .await
-            .map_err(ControlError::storage("the new collection"))?;
-        self.record_change(actor, json!({"what": "collection_created", "collection": id})).await;
-        Ok(Collection { id, name, selector })
-    }
-
-    /// Deletes a collection that no channel plays.
-    ///
-    /// # Errors
-    /// When it does not exist, a channel plays it, or storage fails.
-    pub async fn delete_collection(
-        &self,
-        actor: &Actor,
-        id: CollectionId,
-    ) -> Result<(), ControlError> {
-        let plays = |channel: &&Channel| channel.rules.items.iter().any(|i| i.collection == id);
-        if let Some(channel) = self.channels().await?.iter().find(plays) {
-            return Err(ControlError::Conflict {
-                field: "collection".to_owned(),
-                what: format!("channel {} plays collection {id}", channel.number),
-                fix: "change the channel first".to_owned(),
-            });
-        }
-        self.db().delete_collection(id).await.map_err(ControlError::storage("the collection"))?;
-        self.record_change(actor, json!({"what": "collection_deleted", "collection": id})).await;
-        Ok(())
     }
 
     /// Checks that every collection that rules name exists and that counts are at least 1.

@@ -6,6 +6,7 @@
 
 pub mod audit;
 mod channels;
+mod collections;
 mod error;
 pub mod guard;
 pub mod guide;
@@ -32,6 +33,7 @@ mod watermarks;
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use crate::storage::sessions::SessionFilter;
+pub use collections::{Choice, Matched, NewCollection, Offer, listed_by};
 pub use error::ControlError;
 pub use profiles::Treated;
 pub use service::{

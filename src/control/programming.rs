@@ -3,7 +3,7 @@
 //! One refresh at a time: read what is stored, decide with [`super::upkeep`], plan with
 //! `schedule`, store, then publish. Readers see the old state or the new one, never a mix.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -109,6 +109,7 @@ pub(crate) struct Programming {
     facts: mpsc::Sender<Fact>,
     board: ArcSwap<Board>,
     guide: ArcSwapOption<Guide>,
+    held: ArcSwap<HashMap<CollectionId, Arc<Vec<MediaId>>>>,
     turn: tokio::sync::Mutex<Published>,
 }
 
@@ -135,6 +136,7 @@ impl Programming {
             facts,
             board: ArcSwap::default(),
             guide: ArcSwapOption::empty(),
+            held: ArcSwap::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -151,6 +153,11 @@ impl Programming {
     /// The guide now; `None` without channels. Memory only.
     pub(crate) fn guide(&self) -> Option<Arc<Guide>> {
         self.guide.load_full()
+    }
+
+    /// The playable media of each collection, as of the last plan. Memory only.
+    pub(crate) fn held(&self) -> Arc<HashMap<CollectionId, Arc<Vec<MediaId>>>> {
+        self.held.load_full()
     }
 
     /// Plans what is to be planned and publishes everything.
@@ -191,7 +198,9 @@ impl Programming {
         let profiles = ListedProfile::all(stored).into_iter().map(|listed| listed.profile);
         let profiles = profiles.map(|profile| (profile.name.clone(), profile)).collect();
         let media = self.all_media().await?;
-        let resolved = resolve(&collections, &media, now);
+        self.db.note_airings(now).await.map_err(failed())?;
+        let aired = self.db.aired_media().await.map_err(failed())?;
+        let resolved = resolve(&collections, &media, &aired, now);
         let mut board = Board { loaded: true, profiles: Arc::new(profiles), ..Board::default() };
         self.load_marks(&mut board).await.map_err(failed())?;
         board.slates = Arc::new(self.db.list_slates().await.map_err(failed())?);
@@ -209,6 +218,7 @@ impl Programming {
             board.channels.insert(planned.channel.id, planned);
         }
         board.lineup = Arc::new(lineup(&board));
+        self.held.store(Arc::new(resolved.clone()));
         published.collections = resolved;
         self.publish(board, published, now).await;
         Ok(())
@@ -314,7 +324,8 @@ impl Programming {
             let failed = || ControlError::storage("the channel plan");
             let collections = self.db.list_collections().await.map_err(failed())?;
             let media = self.all_media().await?;
-            let resolved = resolve(&collections, &media, now);
+            let aired = self.db.aired_media().await.map_err(failed())?;
+            let resolved = resolve(&collections, &media, &aired, now);
             let catalogue = catalogue(&planned.channel, &media, &resolved);
             let before = planned.timeline.slots();
             let rules = &planned.channel.rules;
@@ -447,12 +458,12 @@ impl Timelines for Programming {
 fn resolve(
     collections: &[Collection],
     media: &HashMap<MediaId, Arc<Media>>,
+    aired: &HashSet<MediaId>,
     now: UtcMillis,
 ) -> HashMap<CollectionId, Arc<Vec<MediaId>>> {
     let mut all: Vec<Arc<Media>> = media.values().cloned().collect();
     all.sort_by_key(|media| media.id);
-    let ids = |c: &Collection| (c.id, Arc::new(schedule::resolve(&c.selector, &all, now)));
-    collections.iter().map(ids).collect()
+    schedule::resolve_all(collections, &all, aired, now)
 }
 
 /// The part of the library that a channel's rules reach.

@@ -20,6 +20,11 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
+/// Fields from a JSON body, or else from the query string: some addresses take both, because those
+/// who knew them before used the query string.
+#[derive(Debug, Clone)]
+pub struct Either<T>(pub T);
+
 /// The parameters of the address.
 #[derive(Debug, Clone)]
 pub struct Path<T>(pub T);
@@ -43,6 +48,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         }
         let bytes = body(request, BODY_LIMIT).await?;
         read_json(&bytes).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Either<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if is_json(request.headers()) && request.uri().query().is_none_or(str::is_empty) {
+            return Json::from_request(request, state).await.map(|Json(value)| Self(value));
+        }
+        read_form(request.uri().query().unwrap_or_default().as_bytes(), "query").map(Self)
     }
 }
 

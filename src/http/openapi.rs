@@ -26,6 +26,7 @@ use super::state::State;
         (name = "hdhomerun", description = "The tuner that Plex and others find"),
         (name = "channels", description = "Channels"),
         (name = "collections", description = "Collections of media"),
+        (name = "playlists", description = "Manual collections, as lists of media"),
         (name = "libraries", description = "Folders of media and their scans"),
         (name = "media", description = "Media items"),
         (name = "profiles", description = "What media is conformed to"),

@@ -9,8 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, collections, health, libraries, limits, media, preparation, profiles,
-    resolutions, sessions, settings, slates, transcoding, watermarks,
+    agent, channels, choices, collections, health, libraries, limits, media, playlists,
+    preparation, profiles, resolutions, search, sessions, settings, slates, transcoding,
+    watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -116,13 +117,30 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/channels/{channel}/programming", routes!(channels::programming))
         .at("/api/channels/{channel}/schedule", routes!(channels::schedule))
         .at("/api/collections",                 routes!(collections::list, collections::create))
-        .at("/api/collections/{collection}",    routes!(collections::delete))
+        .at("/api/collections/import",          routes!(collections::import))
+        .at("/api/collections/smart",           routes!(choices::create_smart))
+        .at("/api/collections/smart/{collection}/refresh", routes!(choices::refresh_smart))
+        .at("/api/collections/multi",           routes!(choices::list_multi, choices::create_multi))
+        .at("/api/collections/multi/{collection}", routes!(choices::read_multi, choices::edit_multi, choices::delete_multi))
+        .at("/api/collections/multi/{collection}/collections/{member}", routes!(choices::add_member, choices::remove_member))
+        .at("/api/collections/{collection}",    routes!(collections::read, collections::edit, collections::delete))
+        .at("/api/collections/{collection}/items", routes!(collections::items))
+        .at("/api/collections/{collection}/items/{media}", routes!(collections::add_item, collections::remove_item))
+        .at("/api/collections/{collection}/matches", routes!(collections::matches))
+        .at("/api/playlists",                   routes!(playlists::list, playlists::create))
+        .at("/api/playlists/{playlist}",        routes!(playlists::read, playlists::edit, playlists::delete))
+        .at("/api/playlists/{playlist}/items",  routes!(playlists::items))
+        .at("/api/playlists/{playlist}/items/{item}", routes!(playlists::add, playlists::remove))
+        .at("/api/playlists/{playlist}/items/{item}/move", routes!(playlists::shift))
         .at("/api/libraries",                   routes!(libraries::list))
         .at("/api/libraries/local",             routes!(libraries::add_local))
         .at("/api/libraries/local/{library}",   routes!(libraries::remove))
         .at("/api/libraries/local/{library}/scan", routes!(libraries::scan))
         .at("/api/libraries/scan-progress/{library}", routes!(libraries::scan_progress))
         .at("/api/media",                       routes!(media::list))
+        .at("/api/media/search",                routes!(search::search))
+        .at("/api/media/complete",              routes!(search::complete))
+        .at("/api/media/fields",                routes!(search::fields))
         .at("/api/media/{media}",               routes!(media::read))
         .at("/api/media/{media}/treatment",     routes!(media::treatment))
         .at("/api/watermarks",                  routes!(watermarks::list, watermarks::create))

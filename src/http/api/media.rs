@@ -5,18 +5,33 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::control::Treated;
+use crate::control::{MediaPage, Treated, listed_by};
+use crate::domain::query::{Bound, RangeField, Term};
 use crate::domain::{
     InvalidField, LibraryId, Media, MediaFilter, MediaId, MediaKind, MediaSort, MediaState,
-    MediaStateName,
+    MediaStateName, Query as Search,
 };
 use crate::stream::ffmpeg::{Obstacle, Verdict};
 
 use super::super::error::{ApiError, Problem};
 use super::super::extract::{Json, Path, Query};
 use super::super::state::State;
-use super::collections::KindName;
+use super::search::{bad_query, small};
 use super::{stamp, within};
+
+/// What a media item is.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case", as = MediaKind)]
+pub enum KindName {
+    /// A film.
+    Movie,
+    /// An episode of a show.
+    Episode,
+    /// A music video.
+    MusicVideo,
+    /// Anything else.
+    Other,
+}
 
 /// A media item.
 #[derive(Debug, Serialize, ToSchema)]
@@ -135,7 +150,11 @@ pub struct MediaQuery {
     state: Option<String>,
     /// Only media whose title, show or path holds this text.
     search: Option<String>,
-    /// `title`, `created_at` (newest first) or `path`.
+    /// Only what this query of the search language finds, such as `genre:comedy year:1980s`.
+    #[param(max_length = 2000)]
+    query: Option<String>,
+    /// `title`, `created_at` (newest first) or `path`; with a query that says no order itself also
+    /// `year` (latest first) or `duration` (longest first), and not `path`.
     sort_by: Option<String>,
     /// How many to leave out at the front.
     #[param(minimum = 0, maximum = 10_000_000, default = 0)]
@@ -163,6 +182,15 @@ pub struct MediaPageView {
     has_more: bool,
 }
 
+impl MediaPageView {
+    /// What was found behind the first `skip`, of `limit` that were asked for.
+    pub(super) fn new(page: MediaPage, skip: i64, limit: i64) -> Self {
+        let items: Vec<MediaView> = page.items.into_iter().map(MediaView::from).collect();
+        let shown = u64::try_from(skip).unwrap_or(0) + items.len() as u64;
+        Self { items, total: page.total, skip, limit, has_more: shown < page.total }
+    }
+}
+
 /// Either shape of the list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -185,14 +213,17 @@ pub async fn list(
     let skip = within("skip", query.skip, 0, 0..=10_000_000)?;
     let limit = within("limit", query.limit, 100, 1..=1000)?;
     let paginated = query.paginated;
-    let page = state.control.media(filter(query, skip, limit)?).await?;
-    let items: Vec<MediaView> = page.items.into_iter().map(MediaView::from).collect();
+    let page = match &query.query {
+        Some(text) => {
+            let wanted = asked(text, &query)?;
+            state.control.search(&wanted, small(skip), small(limit)).await?
+        }
+        None => state.control.media(filter(query, skip, limit)?).await?,
+    };
+    let view = MediaPageView::new(page, skip, limit);
     if !paginated {
-        return Ok(Json(MediaList::Bare(items)).into_response());
+        return Ok(Json(MediaList::Bare(view.items)).into_response());
     }
-    let shown = u64::try_from(skip).unwrap_or(0) + items.len() as u64;
-    let has_more = shown < page.total;
-    let view = MediaPageView { items, total: page.total, skip, limit, has_more };
     Ok(Json(MediaList::Page(view)).into_response())
 }
 
@@ -311,9 +342,7 @@ fn filter(query: MediaQuery, skip: i64, limit: i64) -> Result<MediaFilter, ApiEr
     };
     let state = match query.state.as_deref() {
         None => None,
-        Some(name) => Some(state_named(name).ok_or_else(|| {
-            unknown("state", name, "playable, corrupt, unsupported, missing or quarantined")
-        })?),
+        Some(name) => Some(known_state(name)?),
     };
     Ok(MediaFilter {
         library: query.library_id.map(LibraryId),
@@ -324,6 +353,36 @@ fn filter(query: MediaQuery, skip: i64, limit: i64) -> Result<MediaFilter, ApiEr
         limit: u32::try_from(limit).unwrap_or(1000),
         offset: u32::try_from(skip).unwrap_or(0),
     })
+}
+
+/// A query with the other conditions of the request.
+fn asked(text: &str, others: &MediaQuery) -> Result<Search, ApiError> {
+    let mut query = Search::parse(text).map_err(|error| bad_query(&["query", "query"], error))?;
+    if others.search.as_ref().is_some_and(|search| !search.trim().is_empty()) {
+        let fix = "write the words into \"query\"";
+        let field = InvalidField::new("search", "it cannot stand beside a query", fix);
+        return Err(ApiError::invalid("query", vec![field]));
+    }
+    if let Some(id) = others.library_id {
+        let id = Some(Bound::At(id));
+        query = query.and(Term::Range { field: RangeField::Library, from: id, to: id });
+    }
+    if let Some(kind) = others.media_type {
+        query = query.and(Term::Kind(kind));
+    }
+    if let Some(name) = &others.state {
+        query = query.and(Term::State(known_state(name)?));
+    }
+    if let Some(sort) = &others.sort_by {
+        let known = "title, created_at, year or duration";
+        query = query.or_sorted_by(listed_by(sort).ok_or_else(|| unknown("sort_by", sort, known))?);
+    }
+    Ok(query)
+}
+
+fn known_state(name: &str) -> Result<MediaStateName, ApiError> {
+    let known = "playable, corrupt, unsupported, missing or quarantined";
+    state_named(name).ok_or_else(|| unknown("state", name, known))
 }
 
 fn state_named(name: &str) -> Option<MediaStateName> {
