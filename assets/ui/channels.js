@@ -1,5 +1,6 @@
 // Channels: what there is, and everything one can do with it.
-import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fill, find, icon, logo, onSubmit, say, sayProblem, sentence, skeleton, toast, Problem } from "./app.js";
+import { api, badge, bar, between, clock, clearProblems, confirm, el, every, fill, find, icon, logo, onSubmit, say, sayProblem, skeleton, toast, Problem } from "./app.js";
+import { bindCollections } from "./collections.js";
 
 const place = find("#channels");
 const dialog = find("#channel-dialog");
@@ -21,7 +22,7 @@ async function load() {
 
 function draw() {
   const focused = document.activeElement?.dataset?.key;
-  drawCollections();
+  collections.draw();
   if (state.channels.length === 0) {
     say(place, "empty", "No channels yet", "Add a library on the Media page and channels are made from it by themselves, or make one by hand.", el("button", { class: "main", type: "button", onclick: () => open(null), text: "New channel" }), el("a", { class: "button", href: "/media", text: "Add a library" }));
     return;
@@ -181,12 +182,12 @@ function noteLines() {
 
 find("#new-channel").addEventListener("click", () => open(null));
 find("#add-line").addEventListener("click", () => {
-  if (state.collections.length === 0) return openCollection(true);
+  if (state.collections.length === 0) return openCollection();
   find("#lines > .lead")?.remove();
   addLine({ collection: state.collections[0].id, order: "shuffle", mode: { type: "one" } });
   find("#lines > :last-child select").focus();
 });
-find("#line-collection").addEventListener("click", () => openCollection(true));
+find("#line-collection").addEventListener("click", openCollection);
 
 onSubmit(form, async (data) => {
   const channel = state.editing;
@@ -252,67 +253,19 @@ find("#restart-form").addEventListener("submit", async (event) => {
 
 // Collections
 
-const KINDS = { movie: "films", episode: "episodes", music_video: "music videos", live: "broadcasts", other: "other media" };
-
-function wording(selector) {
-  if (selector.type === "manual") return `${selector.media.length} chosen items`;
-  const parts = [selector.kind ? KINDS[selector.kind] ?? selector.kind : "everything"];
-  if (selector.show) parts.push(`of ${selector.show}`);
-  if (selector.library !== null && selector.library !== undefined) parts.push(`in ${state.libraries.find((l) => l.id === selector.library)?.name ?? `library ${selector.library}`}`);
-  if (selector.folder) parts.push(`below ${selector.folder}`);
-  return parts.join(" ");
-}
-
-function drawCollections() {
-  const list = find("#collections");
-  if (state.collections.length === 0) {
-    say(list, "empty", "No collections", "A collection says which media a channel may play. The first library brings some along.");
-    return;
-  }
-  const users = (id) => state.channels.filter((channel) => channel.rules.items.some((item) => item.collection === id));
-  fill(list, el("ul", { class: "cards" }, ...state.collections.map((collection) => {
-    const used = users(collection.id);
-    return el("li", { class: "card", data: { collection: collection.id } }, el("header", {},
-      el("div", { class: "grow" }, el("div", { class: "name", text: collection.name }), el("small", { text: sentence(wording(collection.selector)) })),
-      el("button", { type: "button", class: "quiet round", "aria-label": `Delete the collection ${collection.name}`, title: "Delete", data: { key: `collection-${collection.id}` }, onclick: () => removeCollection(collection) }, icon("trash"))),
-    el("small", { text: used.length ? `Played by ${used.map((channel) => channel.name).join(", ")}` : "Played by no channel" }));
-  })));
-}
-
-function removeCollection(collection) {
-  confirm(`Delete the collection ${collection.name}?`, "The media stays.", async () => {
-    await api(`/api/collections/${collection.id}`, { method: "DELETE" });
-    toast(`${collection.name} is deleted.`);
-    await load();
-  });
-}
-
 let forLine = false;
-function openCollection(line) {
-  forLine = line;
-  const collectionForm = find("#collection-form");
-  collectionForm.reset();
-  clearProblems(collectionForm);
-  const box = collectionForm.elements.library;
-  box.replaceChildren(el("option", { value: "", text: "all libraries" }), ...state.libraries.map((library) => el("option", { value: library.id, text: library.name })));
-  find("#collection-dialog").showModal();
-}
-
-find("#new-collection").addEventListener("click", () => openCollection(false));
-onSubmit(find("#collection-form"), async (data) => {
-  const selector = { type: "filter" };
-  if (data.get("library")) selector.library = Number(data.get("library"));
-  for (const key of ["kind", "show", "folder"]) if (data.get(key).trim()) selector[key] = data.get(key).trim();
-  const made = await api("/api/collections", { method: "POST", body: { name: data.get("name").trim(), selector } });
-  find("#collection-dialog").close();
-  toast(`${made.name} is made.`);
-  await load();
-  if (forLine && dialog.open) {
-    find("#lines > .lead")?.remove();
-    for (const box of find("#lines").querySelectorAll('select[aria-label="Collection"]')) box.append(el("option", { value: made.id, text: made.name }));
-    addLine({ collection: made.id, order: "shuffle", mode: { type: "flood" } });
-  }
+const collections = bindCollections(state, load, (made) => {
+  if (!forLine || !dialog.open) return;
+  forLine = false;
+  find("#lines > .lead")?.remove();
+  for (const box of find("#lines").querySelectorAll('select[aria-label="Collection"]')) box.append(el("option", { value: made.id, text: made.name }));
+  addLine({ collection: made.id, order: "shuffle", mode: { type: "flood" } });
 });
+find("#new-collection").addEventListener("click", () => { forLine = false; });
+function openCollection() {
+  forLine = true;
+  collections.open();
+}
 
 skeleton(place, 4);
 every(15000, async () => {

@@ -46,6 +46,9 @@ CREATE VIRTUAL TABLE media_words USING fts5 (
     content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2 3'
 );
 
+-- Which version of the lines is in it; empty until the program has made them.
+CREATE TABLE media_words_version (version TEXT NOT NULL) STRICT;
+
 -- Media that began on some channel.
 CREATE TABLE airings (
     media_id INTEGER PRIMARY KEY,

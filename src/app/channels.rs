@@ -41,7 +41,8 @@ pub(super) async fn list(db: &Db) -> anyhow::Result<Vec<Row>> {
     );
     let rows = channels.into_iter().map(|channel| {
         let items = &channel.rules.items;
-        let chosen = held.iter().filter(|(id, _)| items.iter().any(|i| i.collection == **id));
+        let wanted = channel.rules.collections();
+        let chosen = held.iter().filter(|(id, _)| wanted.contains(id));
         let playable = chosen.map(|(_, media)| media.len()).sum();
         let reason = match (items.is_empty(), playable) {
             (true, _) => Some("its schedule is empty; give it a collection"),

@@ -184,7 +184,7 @@ impl Control {
             what,
             fix: fix.to_owned(),
         };
-        let plays = |channel: &&Channel| channel.rules.items.iter().any(|i| i.collection == id);
+        let plays = |channel: &&Channel| channel.rules.collections().contains(&id);
         if let Some(channel) = self.channels().await?.iter().find(plays) {
             let what = format!("channel {} plays collection {id}", channel.number);
             return Err(in_use(what, "change the channel first"));

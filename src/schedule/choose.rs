@@ -63,11 +63,13 @@ impl<'a> Shelf<'a> {
         self.playable(&self.chosen(selector))
     }
 
-    /// The same in the groups that a selector is made of: the collections of several, else one.
+    /// The same in the groups that a selector is made of: the collections of several that hold
+    /// anything, else one.
     pub fn groups(&self, selector: &Selector) -> Vec<Vec<MediaId>> {
         match selector {
             Selector::Multi { collections } => {
-                collections.iter().map(|id| self.playable(&self.held(*id))).collect()
+                let held = collections.iter().map(|id| self.playable(&self.held(*id)));
+                held.filter(|group| !group.is_empty()).collect()
             }
             Selector::Manual { .. }
             | Selector::Filter { .. }

@@ -19,9 +19,6 @@ use crate::domain::query::words::{self, MARK, TextField};
 use crate::domain::query::{Node, Phrase, Query, RangeField, Sort, SortField, Term};
 use crate::domain::{Media, UtcMillis};
 
-/// Which version of the lines the index holds.
-const VERSION: &str = "search_words";
-
 /// A value of the library that a query may name, and how many media have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundValue {
@@ -301,9 +298,8 @@ pub(super) fn index_anew(connection: &mut Connection) -> Result<(), StorageError
 
 fn index_all(connection: &mut Connection) -> rusqlite::Result<usize> {
     let t = connection.transaction()?;
-    let version: Option<String> = t
-        .query_row("SELECT value FROM settings WHERE key = ?1", [VERSION], |row| row.get(0))
-        .optional()?;
+    let version: Option<String> =
+        t.query_row("SELECT version FROM media_words_version", [], |row| row.get(0)).optional()?;
     let current = words::VERSION.to_string();
     if version.as_ref() == Some(&current) {
         return Ok(0);
@@ -317,7 +313,8 @@ fn index_all(connection: &mut Connection) -> rusqlite::Result<usize> {
             count += 1;
         }
     }
-    t.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)", [VERSION, &current])?;
+    t.execute("DELETE FROM media_words_version", [])?;
+    t.execute("INSERT INTO media_words_version (version) VALUES (?1)", [&current])?;
     t.commit()?;
     Ok(count)
 }

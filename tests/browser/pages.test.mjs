@@ -356,6 +356,54 @@ test("a channel is made, changed, switched off and deleted", async () => {
   assert.deepEqual(expected, []);
 });
 
+for (const [name, size, scheme] of [["light", WIDE, "light"], ["dark", WIDE, "dark"], ["phone", PHONE, "dark"]]) {
+  test(`a collection is searched for with help and changed (${name})`, async () => {
+    const page = await visit("/channels", { size, scheme });
+    await settled(page);
+    await page.click("#new-collection");
+    await page.fill('#collection-form [name="name"]', `Sought ${name}`);
+    await page.selectOption('#collection-form [name="what"]', "query");
+    const field = page.locator("#query-text");
+    await field.pressSequentially("gen");
+    await page.locator("#query-list [role=option]", { hasText: "genre:" }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await field.inputValue(), "genre:");
+    await field.pressSequentially("thr");
+    await page.locator("#query-list [role=option]", { hasText: "Thriller" }).waitFor();
+    await accessible(page, `the collection form with choices (${name})`);
+    await keepPicture(page, `collection-choices-${name}`);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Tab");
+    assert.equal(await field.inputValue(), "genre:Thriller ");
+    await page.locator("#query-found", { hasText: "Night Ferry" }).waitFor();
+    await field.fill("yaer:1999");
+    await page.locator("#query-found", { hasText: "There is no field" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.click("#collection-form button.main");
+    await page.locator('[data-field="query"] .wrong').waitFor();
+    await accessible(page, `the collection form with a mistake (${name})`);
+    await keepPicture(page, `collection-mistake-${name}`);
+    await field.fill("genre:thriller");
+    await page.click("#collection-form button.main");
+    const card = page.locator("#collections .card", { hasText: `Sought ${name}` });
+    await card.waitFor();
+    assert.match(await card.innerText(), /genre:thriller/);
+    await card.getByRole("button", { name: `Edit the collection Sought ${name}` }).click();
+    await page.selectOption('#collection-form [name="what"]', "multi");
+    await page.locator("#members input").first().check();
+    await keepPicture(page, `collection-several-${name}`);
+    await page.click("#collection-form button.main");
+    await page.locator("#collection-dialog").waitFor({ state: "hidden" });
+    const saved = (await get(server.base, "/api/collections")).find((collection) => collection.name === `Sought ${name}`);
+    assert.equal(saved.selector.collections.length, 1);
+    await page.getByRole("button", { name: `Delete the collection Sought ${name}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await card.waitFor({ state: "detached" });
+    assert.deepEqual(page.faults.filter((fault) => !fault.includes("422")), []);
+  });
+}
+
 test("a restart shows what the guard answered", async () => {
   const page = await visit("/channels");
   await settled(page);

@@ -20,6 +20,7 @@ mod on_air;
 mod operator;
 mod originals;
 mod profiles;
+mod search;
 mod sessions;
 mod slates;
 mod soak;

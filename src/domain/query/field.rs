@@ -126,10 +126,7 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let names = FIELDS.iter().flat_map(|field| std::iter::once(&field.name).chain(field.aliases));
     let far = |known: &str| distance(&name, known);
-    names
-        .copied()
-        .min_by_key(|known| far(known))
-        .filter(|known| far(known) * 3 <= known.len().max(3))
+    names.copied().min_by_key(|known| far(known)).filter(|known| far(known) * 2 <= known.len())
 }
 
 /// How many letters have to be changed, added or taken away.

@@ -282,7 +282,7 @@ impl Parser<'_> {
             if field.takes == Takes::Sort { self.sort.is_some() } else { self.limit.is_some() };
         if twice {
             let fix =
-                if field.takes == Takes::Sort { "write sort:show,-year" } else { "write it once" };
+                if field.takes == Takes::Sort { "write sort:year,-added" } else { "write it once" };
             return Err(self.wrong_at(
                 QueryFault::Misplaced,
                 at,

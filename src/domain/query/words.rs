@@ -150,10 +150,10 @@ impl Line {
 
 /// The words of a text, made alike.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    let mut letters = text.chars().peekable();
+    let mut letters = text.chars();
     std::iter::from_fn(move || {
         let mut word = String::new();
-        while let Some(letter) = letters.next() {
+        for letter in letters.by_ref() {
             // Accents written as marks of their own, and apostrophes: "don't" is one word.
             if matches!(letter, '\u{300}'..='\u{36f}' | '\'' | '’') {
                 continue;

@@ -76,7 +76,7 @@ async fn an_index_of_another_version_is_made_anew() {
     home.db
         .write("spoil the index", |t| {
             t.execute("INSERT INTO media_words (media_words) VALUES ('delete-all')", [])?;
-            t.execute("UPDATE settings SET value = 'old' WHERE key = 'search_words'", [])
+            t.execute("UPDATE media_words_version SET version = 'old'", [])
         })
         .await
         .unwrap();
