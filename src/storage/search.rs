@@ -166,21 +166,41 @@ impl Statement {
             self.text.push_str(empty);
             return Ok(());
         }
-        for (index, part) in parts.iter().enumerate() {
-            self.text.push_str(if index == 0 { "(" } else { between });
+        // Texts side by side are one question to the full-text index.
+        let mut matches = Vec::new();
+        let mut rest = Vec::new();
+        for part in parts {
+            match part {
+                Node::Is(Term::Text { fields, phrase }) => {
+                    matches.push(format!("({})", matching(fields, phrase)));
+                }
+                part => rest.push(part),
+            }
+        }
+        self.text.push('(');
+        if !matches.is_empty() {
+            self.matches(matches.join(between));
+        }
+        for (index, part) in rest.into_iter().enumerate() {
+            if index > 0 || !matches.is_empty() {
+                self.text.push_str(between);
+            }
             self.node(part)?;
         }
         self.text.push(')');
         Ok(())
     }
 
+    /// Those that match in the language of the full-text index.
+    fn matches(&mut self, expression: String) {
+        let words = "f.id IN (SELECT rowid FROM media_words WHERE media_words MATCH ?)";
+        self.text.push_str(words);
+        self.values.push(Box::new(expression));
+    }
+
     fn term(&mut self, term: &Term) -> rusqlite::Result<()> {
         match term {
-            Term::Text { fields, phrase } => {
-                let words = "f.id IN (SELECT rowid FROM media_words WHERE media_words MATCH ?)";
-                self.text.push_str(words);
-                self.values.push(Box::new(matching(fields, phrase)));
-            }
+            Term::Text { fields, phrase } => self.matches(matching(fields, phrase)),
             Term::Range { field, from, to } => {
                 let column = column(*field);
                 self.text.push('(');
