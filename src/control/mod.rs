@@ -20,6 +20,7 @@ pub mod originals;
 mod profiles;
 mod programming;
 mod resolutions;
+mod search;
 mod service;
 pub mod sessions;
 pub mod slates;
@@ -33,9 +34,10 @@ mod watermarks;
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use crate::storage::sessions::SessionFilter;
-pub use collections::{Choice, Matched, NewCollection, Offer, listed_by};
+pub use collections::{Matched, NewCollection};
 pub use error::ControlError;
 pub use profiles::Treated;
+pub use search::{Choice, Offer, listed_by};
 pub use service::{
     Control, Device, Health, IncidentDetail, LineupUnavailable, MediaPage, Options, RestartAnswer,
 };

@@ -5,12 +5,15 @@
 //! show's folder. Else the title decides, word by word, and the year may be off by one, because
 //! lists and files disagree about premieres.
 
+mod ids;
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::query::words::words;
 use super::{Media, MediaId, MediaKind};
+pub use ids::ForeignIds;
 
 /// What a line of a list names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -23,21 +26,6 @@ pub enum ListedKind {
     /// It does not say.
     #[default]
     Any,
-}
-
-/// Ids that others gave.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ForeignIds {
-    /// IMDb, `tt0133093`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub imdb: Option<String>,
-    /// TMDB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tmdb: Option<u64>,
-    /// TheTVDB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tvdb: Option<u64>,
 }
 
 /// A line of a list.
@@ -59,37 +47,6 @@ pub struct ListEntry {
     pub episode: Option<u32>,
     /// Ids of the film or the show.
     pub ids: ForeignIds,
-}
-
-impl ForeignIds {
-    /// The ids in a path; the last of each kind counts, because it is nearest to the file.
-    pub fn of_path(path: &str) -> Self {
-        let mut ids = Self::default();
-        let lower = path.to_ascii_lowercase();
-        let mut parts = lower.split(|c: char| !c.is_ascii_alphanumeric()).peekable();
-        while let Some(part) = parts.next() {
-            if is_imdb(part) {
-                ids.imdb = Some(part.to_owned());
-                continue;
-            }
-            let mut number = || parts.peek().and_then(|next| next.parse().ok());
-            match part {
-                "tmdb" | "tmdbid" => ids.tmdb = number().or(ids.tmdb),
-                "tvdb" | "tvdbid" => ids.tvdb = number().or(ids.tvdb),
-                _ => {}
-            }
-        }
-        ids
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-fn is_imdb(text: &str) -> bool {
-    let digits = text.strip_prefix("tt").unwrap_or_default();
-    (7..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Media by title and id, made once to match many lines.

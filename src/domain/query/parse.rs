@@ -4,6 +4,7 @@ use super::field::{EVERYWHERE, QueryField, Takes, meant, named};
 use super::words::{self, TextField};
 use super::{Node, Phrase, Query, Sort, Term};
 
+mod units;
 mod value;
 
 /// What is wrong with a query; a stable word for programs.
