@@ -66,17 +66,9 @@ impl<'a> Shelf<'a> {
     /// The same in the groups that a selector is made of: the collections of several that hold
     /// anything, else one.
     pub fn groups(&self, selector: &Selector) -> Vec<Vec<MediaId>> {
-        match selector {
-            Selector::Multi { collections } => {
-                let held = collections.iter().map(|id| self.playable(&self.held(*id)));
-                held.filter(|group| !group.is_empty()).collect()
-            }
-            Selector::Manual { .. }
-            | Selector::Filter { .. }
-            | Selector::Query { .. }
-            | Selector::Rerun { .. }
-            | Selector::List { .. } => vec![self.choose(selector)],
-        }
+        let Selector::Multi { collections } = selector else { return vec![self.choose(selector)] };
+        let held = collections.iter().map(|id| self.playable(&self.held(*id)));
+        held.filter(|group| !group.is_empty()).collect()
     }
 
     fn chosen(&self, selector: &Selector) -> Vec<MediaId> {

@@ -379,7 +379,6 @@ for (const [name, size, scheme] of [["light", WIDE, "light"], ["dark", WIDE, "da
     await page.locator("#query-found", { hasText: "Night Ferry" }).waitFor();
     await field.fill("yaer:1999");
     await page.locator("#query-found", { hasText: "There is no field" }).waitFor();
-    await page.keyboard.press("Escape");
     await page.click("#collection-form button.main");
     await page.locator('[data-field="query"] .wrong').waitFor();
     await accessible(page, `the collection form with a mistake (${name})`);
