@@ -12,6 +12,8 @@ pub struct Catalogue {
     pub media: BTreeMap<MediaId, Arc<Media>>,
     /// The playable media of each collection, as [`super::resolve_all`] gave them.
     pub collections: BTreeMap<CollectionId, Arc<Vec<MediaId>>>,
+    /// Where media may be broken for filler, in milliseconds from its beginning, in order.
+    pub breaks: BTreeMap<MediaId, Vec<i64>>,
 }
 
 #[cfg(test)]

@@ -2,31 +2,60 @@
 //!
 //! An order gives every media item a key; what comes next is the item with the smallest key above
 //! the key played last. So a place in an order is a key and not a count, and adding or removing
-//! media moves nothing that was already played.
-
-use std::collections::BTreeMap;
+//! media moves nothing that was already played. Where an order deals in groups (shows, runs of
+//! episodes), new media may move what comes after it in its own group.
 
 use serde::{Deserialize, Serialize};
 
-use super::cursor::Spot;
-use super::plan::SHORTEST_MS;
-use crate::domain::{CollectionId, Media, MediaId, Order};
+use super::dice::{hash, hash_text};
+use super::story;
+use crate::domain::{CollectionId, GroupBy, Marathon, Media, MediaId, Order};
 
-/// The playable media of a collection, sorted by key.
-#[derive(Debug)]
-pub(super) struct Deck {
-    cards: Vec<Card>,
-    order: Order,
-    collection: CollectionId,
-    seed: u64,
-    /// The round the keys are for; only a shuffle's keys change with it.
-    round: u64,
+/// How many consecutive episodes [`Order::MultiEpisodeShuffle`] keeps together.
+const RUN: usize = 3;
+
+/// Everything that decides in which order a collection is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Way {
+    pub(super) order: Order,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) marathon: Option<Marathon>,
+    /// Parts of a story stay together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) together: Option<Together>,
+    /// Number of the schedule item whose own this place is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<usize>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Card {
-    key: Key,
-    media: MediaId,
+/// What parts of a story have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Together {
+    /// The show and the title.
+    InAShow,
+    /// The title.
+    AcrossShows,
+}
+
+impl Way {
+    /// Whether the keys are others in the next round.
+    pub(super) fn changes(&self) -> bool {
+        let shuffles = match self.order {
+            Order::Shuffle | Order::ShuffleInOrder | Order::MultiEpisodeShuffle => true,
+            Order::Chronological
+            | Order::SeasonEpisode
+            | Order::Listed
+            | Order::Random
+            | Order::Rotating => false,
+        };
+        shuffles || self.marathon.is_some_and(|marathon| marathon.shuffle_groups)
+    }
+
+    /// Whether the first of a round changes places with the second rather than play twice in a row.
+    pub(super) fn puts_off(&self) -> bool {
+        self.order == Order::Shuffle && self.marathon.is_none() && self.together.is_none()
+    }
 }
 
 /// Where an item stands in an order: by rank, then by text, then by id.
@@ -35,10 +64,10 @@ struct Card {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(u64, String, i64)", into = "(u64, String, i64)")]
 pub(super) struct Key {
-    rank: u64,
-    text: String,
+    pub(super) rank: u64,
+    pub(super) text: String,
     /// Makes keys unique, so that no two items ever share a spot.
-    id: i64,
+    pub(super) id: i64,
 }
 
 impl From<(u64, String, i64)> for Key {
@@ -53,119 +82,176 @@ impl From<Key> for (u64, String, i64) {
     }
 }
 
-/// What a deck gave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Draw {
-    pub(super) media: MediaId,
-    /// The item that would have come twice in a row and was put off by one.
-    pub(super) put_off: Option<MediaId>,
+/// The keys of a collection's media, in the order of `items`.
+pub(super) fn keys(
+    way: &Way,
+    seed: u64,
+    collection: CollectionId,
+    round: u64,
+    items: &[&Media],
+) -> Vec<Key> {
+    let dealer = Dealer { way, seed, collection, round };
+    if let Some(marathon) = way.marathon {
+        return dealer.marathon(marathon, items);
+    }
+    match way.order {
+        Order::Chronological => dealer.by_text(items, chronological),
+        Order::SeasonEpisode => dealer.by_text(items, season_episode),
+        Order::Listed | Order::Random => dealer.listed(items),
+        Order::Shuffle if way.together.is_some() => dealer.shuffled_stories(items),
+        Order::Shuffle => items.iter().map(|item| dealer.shuffled(item.id)).collect(),
+        Order::ShuffleInOrder => dealer.shuffled_in_order(items),
+        Order::Rotating => dealer.rotating(items),
+        Order::MultiEpisodeShuffle => dealer.runs(items),
+    }
 }
 
-impl Deck {
-    /// Sorts the media of a collection; what is too short to play is left out and named.
-    pub(super) fn new(
-        collection: CollectionId,
-        order: Order,
-        seed: u64,
-        ids: &[MediaId],
-        media: &BTreeMap<MediaId, std::sync::Arc<Media>>,
-    ) -> (Self, Vec<MediaId>) {
-        let mut too_short = Vec::new();
-        let mut cards = Vec::with_capacity(ids.len());
-        for (index, id) in ids.iter().enumerate() {
-            let Some(item) = media.get(id) else { continue };
-            if item.duration_ms < SHORTEST_MS {
-                too_short.push(*id);
-                continue;
-            }
-            let key = match order {
-                Order::Chronological => Key { rank: 0, text: chronological(item), id: id.0 },
-                Order::SeasonEpisode => Key { rank: 0, text: season_episode(item), id: id.0 },
-                Order::Listed => Key { rank: index as u64, text: String::new(), id: id.0 },
-                Order::Shuffle
-                | Order::Random
-                | Order::ShuffleInOrder
-                | Order::Rotating
-                | Order::MultiEpisodeShuffle => shuffled(seed, collection, 0, *id),
+/// Numbers of the stories of `items`: parts of one story have the same.
+pub(super) fn stories(items: &[&Media], together: Together) -> Vec<(usize, u32)> {
+    let across = together == Together::AcrossShows;
+    let mut found = vec![(0, 0); items.len()];
+    let parts: Vec<_> = items.iter().map(|item| story::part(item, across)).collect();
+    let name = |(index, part): (usize, &Option<(String, u32)>)| match part {
+        Some((name, _)) => format!("s{name}"),
+        None => format!("i{index}"),
+    };
+    let names = parts.iter().enumerate().map(name).collect();
+    for (number, members) in story::grouped(names).into_iter().enumerate() {
+        for index in members {
+            found[index] = (number, parts[index].as_ref().map_or(0, |(_, part)| *part));
+        }
+    }
+    found
+}
+
+struct Dealer<'a> {
+    way: &'a Way,
+    seed: u64,
+    collection: CollectionId,
+    round: u64,
+}
+
+impl Dealer<'_> {
+    fn by_text(&self, items: &[&Media], text: fn(&Media) -> String) -> Vec<Key> {
+        items.iter().map(|item| Key { rank: 0, text: text(item), id: item.id.0 }).collect()
+    }
+
+    fn listed(&self, items: &[&Media]) -> Vec<Key> {
+        let key = |(index, item): (usize, &&Media)| Key {
+            rank: index as u64,
+            text: String::new(),
+            id: item.id.0,
+        };
+        items.iter().enumerate().map(key).collect()
+    }
+
+    /// A key that differs from round to round and looks random, but follows from its arguments.
+    fn shuffled(&self, media: MediaId) -> Key {
+        Key { rank: self.roll(media.0.cast_unsigned()), text: String::new(), id: media.0 }
+    }
+
+    fn roll(&self, what: u64) -> u64 {
+        hash(self.seed, [self.collection.0.cast_unsigned(), self.round, what])
+    }
+
+    fn shuffled_stories(&self, items: &[&Media]) -> Vec<Key> {
+        let together = self.way.together.unwrap_or(Together::InAShow);
+        let stories = stories(items, together);
+        // A story goes by its smallest id, so that a new part does not move it.
+        let mut leaders = vec![i64::MAX; items.len()];
+        for (item, (story, _)) in items.iter().zip(&stories) {
+            leaders[*story] = leaders[*story].min(item.id.0);
+        }
+        let key = |(item, (story, part)): (&&Media, &(usize, u32))| Key {
+            rank: self.roll(leaders[*story].cast_unsigned()),
+            text: format!("{part:05}"),
+            id: item.id.0,
+        };
+        items.iter().zip(&stories).map(key).collect()
+    }
+
+    /// Gives each member of each group its key: `deal(group's name, place in it, its size)`.
+    fn in_groups(
+        &self,
+        items: &[&Media],
+        by: GroupBy,
+        within: Order,
+        mut deal: impl FnMut(&str, &[usize], &mut [(u64, String)]),
+    ) -> Vec<Key> {
+        let mut dealt = vec![(0, String::new()); items.len()];
+        let names: Vec<String> = items.iter().map(|item| story::group(item, by)).collect();
+        for mut members in story::grouped(names.clone()) {
+            let sort_key = |index: &usize| -> (u64, String, i64) {
+                let item = items[*index];
+                match within {
+                    Order::Chronological => (0, chronological(item), item.id.0),
+                    Order::Listed => (*index as u64, String::new(), 0),
+                    Order::Shuffle | Order::Random => {
+                        (self.roll(item.id.0.cast_unsigned()), String::new(), item.id.0)
+                    }
+                    Order::SeasonEpisode
+                    | Order::ShuffleInOrder
+                    | Order::Rotating
+                    | Order::MultiEpisodeShuffle => (0, season_episode(item), item.id.0),
+                }
             };
-            cards.push(Card { key, media: *id });
+            members.sort_by_cached_key(sort_key);
+            let name = members.first().map_or("", |index| names[*index].as_str());
+            deal(name, &members, &mut dealt);
         }
-        cards.sort_unstable();
-        cards.dedup();
-        too_short.sort_unstable();
-        too_short.dedup();
-        (Self { cards, order, collection, seed, round: 0 }, too_short)
+        let key =
+            |(item, (rank, text)): (&&Media, (u64, String))| Key { rank, text, id: item.id.0 };
+        items.iter().zip(dealt).map(key).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.cards.is_empty()
-    }
-
-    /// The media in the deck's present order.
-    pub(super) fn media(&self) -> impl Iterator<Item = MediaId> {
-        self.cards.iter().map(|card| card.media)
-    }
-
-    /// Draws the next item and moves `spot` past it; `None` from an empty deck.
-    pub(super) fn draw(&mut self, spot: &mut Spot) -> Option<Draw> {
-        self.turn_to(spot.round);
-        if let Some(owed) = spot.owed.take()
-            && self.media().any(|id| id == owed)
-        {
-            spot.last = Some(owed);
-            return Some(Draw { media: owed, put_off: None });
-        }
-        let mut index = self.after(spot);
-        if index == self.cards.len() {
-            spot.round = spot.round.wrapping_add(1);
-            spot.key = None;
-            self.turn_to(spot.round);
-            index = 0;
-        }
-        let mut put_off = None;
-        let first = self.cards.get(index)?.media;
-        if self.order == Order::Shuffle && spot.last == Some(first) && self.cards.len() > 1 {
-            // The last of one round must not be the first of the next: the two first change places.
-            // Keys are unique, so an earlier card can only be met at the start of a round.
-            if let Some(second) = self.cards.get(index + 1) {
-                put_off = Some(first);
-                spot.owed = put_off;
-                index += 1;
-                debug_assert_ne!(second.media, first);
+    fn shuffled_in_order(&self, items: &[&Media]) -> Vec<Key> {
+        self.in_groups(items, GroupBy::Show, Order::SeasonEpisode, |_, members, dealt| {
+            // The places are those of a plain shuffle; the members take them in their own order.
+            let mut ranks: Vec<u64> =
+                members.iter().map(|i| self.roll(items[*i].id.0.cast_unsigned())).collect();
+            ranks.sort_unstable();
+            for (index, rank) in members.iter().zip(ranks) {
+                dealt[*index] = (rank, String::new());
             }
-        }
-        let card = &self.cards[index];
-        spot.key = Some(card.key.clone());
-        spot.last = Some(card.media);
-        Some(Draw { media: card.media, put_off })
+        })
     }
 
-    /// Index of the first card after `spot`.
-    fn after(&self, spot: &Spot) -> usize {
-        let Some(key) = &spot.key else { return 0 };
-        let index = self.cards.partition_point(|card| card.key <= *key);
-        let was_there = index > 0 && self.cards[index - 1].key == *key;
-        if self.order != Order::Listed || was_there {
-            return index;
-        }
-        // The list was edited and ranks have shifted: go on after the item itself if it is there,
-        // else where it was.
-        let moved = self.cards.iter().position(|card| Some(card.media) == spot.last);
-        moved.map_or_else(
-            || self.cards.partition_point(|card| card.key.rank < key.rank),
-            |index| index + 1,
-        )
+    fn rotating(&self, items: &[&Media]) -> Vec<Key> {
+        self.in_groups(items, GroupBy::Show, Order::SeasonEpisode, |name, members, dealt| {
+            for (place, index) in members.iter().enumerate() {
+                dealt[*index] = (place as u64, name.to_owned());
+            }
+        })
     }
 
-    fn turn_to(&mut self, round: u64) {
-        if self.order != Order::Shuffle || self.round == round {
-            return;
-        }
-        self.round = round;
-        for card in &mut self.cards {
-            card.key = shuffled(self.seed, self.collection, round, card.media);
-        }
-        self.cards.sort_unstable();
+    fn runs(&self, items: &[&Media]) -> Vec<Key> {
+        self.in_groups(items, GroupBy::Show, Order::SeasonEpisode, |name, members, dealt| {
+            for (run, part) in members.chunks(RUN).enumerate() {
+                let rank = self.roll(hash(hash_text(name), [run as u64]));
+                for (place, index) in part.iter().enumerate() {
+                    dealt[*index] = (rank, format!("{place:05}"));
+                }
+            }
+        })
+    }
+
+    fn marathon(&self, marathon: Marathon, items: &[&Media]) -> Vec<Key> {
+        let batch = match marathon.batch_size {
+            0 => usize::MAX,
+            size => usize::try_from(size).unwrap_or(usize::MAX),
+        };
+        self.in_groups(items, marathon.group_by, self.way.order, |name, members, dealt| {
+            let group = if marathon.shuffle_groups {
+                format!("{:016x}", self.roll(hash_text(name)))
+            } else {
+                natural(name)
+            };
+            for (chunk, part) in members.chunks(batch).enumerate() {
+                for (place, index) in part.iter().enumerate() {
+                    dealt[*index] = (chunk as u64, format!("{group}\t{place:05}"));
+                }
+            }
+        })
     }
 }
 
@@ -191,24 +277,6 @@ pub(super) fn season_episode(item: &Media) -> String {
     let part = item.part.unwrap_or(0);
     let title = natural(&item.title);
     format!("{show}\t{season:05}\t{episode:05}\t{title}\t{part:03}")
-}
-
-/// A key that differs from round to round and looks random, but follows from its arguments.
-fn shuffled(seed: u64, collection: CollectionId, round: u64, media: MediaId) -> Key {
-    let mut state = seed;
-    for part in [collection.0.cast_unsigned(), round, media.0.cast_unsigned()] {
-        state = split_mix(state ^ part);
-    }
-    Key { rank: state, text: String::new(), id: media.0 }
-}
-
-/// One step of the `SplitMix64` generator (Steele, Lea, Flood 2014): a bijection of 64 bits whose
-/// output passes as random.
-fn split_mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// A text that sorts as people sort: without case, numbers by value (`Part 2` before `Part 10`).
@@ -237,8 +305,6 @@ fn natural(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::catalogue::tests::shelf;
     use super::*;
 
@@ -282,30 +348,5 @@ mod tests {
         let mut sorted: Vec<_> = shelf.iter().map(|m| (season_episode(m), m.id.0)).collect();
         sorted.sort();
         assert_eq!(sorted.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [4, 3, 2, 1]);
-    }
-
-    #[test]
-    fn a_listed_deck_goes_on_after_the_last_item_when_the_list_was_edited() {
-        assert_eq!(draw_listed(&[1, 2, 3], 2, &[1, 2, 3], 3), [3, 1, 2]);
-        assert_eq!(draw_listed(&[1, 2, 3], 2, &[4, 1, 2, 3], 3), [3, 4, 1]);
-        assert_eq!(draw_listed(&[1, 2, 3], 2, &[1, 3, 4], 3), [3, 4, 1]);
-        assert_eq!(draw_listed(&[1, 2, 1, 3], 3, &[1, 2, 1, 3], 3), [3, 1, 2]);
-    }
-
-    /// Draws `first` items from a list, changes it, and draws `then` more.
-    fn draw_listed(before: &[i64], first: usize, after: &[i64], then: usize) -> Vec<i64> {
-        let shelf = shelf("1 a 10, 2 b 10, 3 c 10, 4 d 10");
-        let media: BTreeMap<_, _> = shelf.into_iter().map(|m| (m.id, m)).collect();
-        let deck = |ids: &[i64]| {
-            let ids: Vec<MediaId> = ids.iter().copied().map(MediaId).collect();
-            Deck::new(CollectionId(1), Order::Listed, 0, &ids, &media).0
-        };
-        let mut spot = Spot::default();
-        let mut old = deck(before);
-        for _ in 0..first {
-            old.draw(&mut spot);
-        }
-        let mut new = deck(after);
-        (0..then).filter_map(|_| new.draw(&mut spot)).map(|draw| draw.media.0).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! Takes a media item out of a timeline and puts others in its place.
 
 use super::catalogue::Catalogue;
-use super::order::Deck;
+use super::deck::Deck;
+use super::order::Way;
 use super::plan::{NO_PROGRAMMING, programme_slot};
 use crate::domain::{MediaId, Rules, Slot, SlotKind, Timeline, UtcMillis};
 
@@ -44,15 +45,15 @@ pub fn replace(
 /// What may stand in for `bad`, beginning with what its collection plays after it.
 fn candidates(rules: &Rules, catalogue: &Catalogue, bad: MediaId) -> Vec<MediaId> {
     let mut all: Vec<MediaId> = Vec::new();
-    for item in &rules.items {
+    for item in rules.all_items() {
         let Some(ids) = catalogue.collections.get(&item.collection) else { continue };
         // The bad one is dealt in, wherever it is now, to find its place among the others.
         let mut dealt: Vec<MediaId> = ids.to_vec();
         if !dealt.contains(&bad) {
             dealt.push(bad);
         }
-        let (deck, _) =
-            Deck::new(item.collection, item.order, rules.seed, &dealt, &catalogue.media);
+        let way = Way { order: item.order, marathon: item.marathon, ..Way::default() };
+        let (deck, _) = Deck::new(item.collection, way, rules.seed, &dealt, &catalogue.media);
         let mut order: Vec<MediaId> = deck.media().collect();
         let after_bad = order.iter().position(|id| *id == bad).map_or(0, |index| index + 1);
         order.rotate_left(after_bad);
@@ -156,6 +157,7 @@ mod tests {
         let catalogue = Catalogue {
             media: shelf.into_iter().map(|m| (m.id, m)).collect(),
             collections: BTreeMap::from([(CollectionId(1), Arc::new(ids))]),
+            ..Catalogue::default()
         };
         let item = ScheduleItem::new(CollectionId(1), Order::Chronological, Mode::Flood);
         let rules = Rules::of_items(0, vec![item]);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::catalogue::tests::shelf;
 use super::*;
-use crate::domain::{Order, Timeline};
+use crate::domain::{CollectionId, Mode, Order, ScheduleItem, Timeline};
 
 #[test]
 fn modes_take_turns() {
@@ -224,7 +224,7 @@ fn world() -> impl Strategy<Value = (Rules, Catalogue)> {
 }
 
 /// Collections 1, 2, … with media written `id title seconds, …`.
-fn catalogue(collections: &[&str]) -> Catalogue {
+pub(in crate::schedule) fn catalogue(collections: &[&str]) -> Catalogue {
     let mut catalogue = Catalogue::default();
     for (id, text) in (1..).zip(collections) {
         let shelf = shelf(text);
