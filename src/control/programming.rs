@@ -380,7 +380,7 @@ impl Programming {
                 media: Arc::clone(&planned.media),
                 slates: self.slates_of(&planned.channel, &board.slates),
             });
-            let content = planned.timeline.at(now).map(|slot| slot.kind == SlotKind::Programme);
+            let content = planned.timeline.at(now).map(|slot| slot.kind != SlotKind::Offline);
             let before = published.channels.insert(planned.channel.id, content);
             if before != Some(content) {
                 let has_content = content.unwrap_or(false);

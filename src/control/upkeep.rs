@@ -74,8 +74,9 @@ pub(crate) fn decide(
     }
     if reason == Reason::Changed {
         let committed = now.plus_ms(COMMITTED_MS);
-        let from =
-            stored.iter().find(|slot| slot.start >= committed).map_or(last.stop, |s| s.start);
+        // A programme and its filler are planned at once, so they stay or go together.
+        let begins = |slot: &&Slot| slot.start >= committed && slot.guide_group.is_none();
+        let from = stored.iter().find(begins).map_or(last.stop, |slot| slot.start);
         return Upkeep::Replace { from };
     }
     if last.stop < until { Upkeep::Append { from: last.stop } } else { Upkeep::Keep }
