@@ -44,7 +44,7 @@ lint:
 # Shards: start tune cold join heal viewers channels. Results are kept below target/bench as JSON.
 bench:
 	@scripts/packages.sh run
-	BENCH="$(if $(BENCH),$(BENCH),start,tune,cold,join,heal,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
+	BENCH="$(if $(BENCH),$(BENCH),start,plan,tune,cold,join,heal,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
 
 eval:
 	@scripts/packages.sh run

@@ -14,6 +14,7 @@ mod heal;
 mod ledger;
 mod load;
 mod media;
+mod plan;
 mod results;
 mod server;
 mod shards;

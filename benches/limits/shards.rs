@@ -19,7 +19,7 @@ use super::server::Server;
 use super::setting;
 use super::viewers::{Crowd, glimpse, until_moving};
 
-const ALL: [&str; 7] = ["start", "tune", "cold", "join", "heal", "viewers", "channels"];
+const ALL: [&str; 8] = ["start", "plan", "tune", "cold", "join", "heal", "viewers", "channels"];
 
 /// Runs the shards that `BENCH` names, or all; whether all of them could be run.
 pub async fn run() -> bool {
@@ -37,6 +37,7 @@ pub async fn run() -> bool {
         let began = Instant::now();
         let rows = match shard {
             "start" => start().await,
+            "plan" => super::plan::plan(),
             "tune" => tune().await,
             "cold" => cold().await,
             "join" => join().await,
