@@ -1,8 +1,12 @@
 //! A library: where media comes from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{LibraryId, Media, MediaId, MediaKind, MediaState, Probe, Upstream, UtcMillis};
+use super::{
+    Details, LibraryId, Media, MediaId, MediaKind, MediaState, Probe, Upstream, UtcMillis,
+};
 
 /// What a library holds, which decides how file names are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -124,6 +128,8 @@ pub struct ScannedMedia {
     pub rating: Option<String>,
     /// First shown, `YYYY-MM-DD`.
     pub aired: Option<String>,
+    /// Who made it, who is in it and how it was liked.
+    pub details: Arc<Details>,
     /// Playing time in milliseconds; 0 when it is not known.
     pub duration_ms: i64,
     /// What ffprobe said; `None` when it could not be read.
@@ -158,6 +164,7 @@ impl ScannedMedia {
             genres: Vec::new(),
             rating: None,
             aired: None,
+            details: Arc::default(),
             duration_ms: 0,
             probe: None,
             state: MediaState::Playable,
@@ -186,6 +193,7 @@ impl ScannedMedia {
             genres: self.genres,
             rating: self.rating,
             aired: self.aired,
+            details: self.details,
             duration_ms: self.duration_ms,
             probe: self.probe,
             state: self.state,

@@ -1,8 +1,10 @@
 //! Media: a file that can be played, and what is known about it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{FrameRate, LibraryId, MediaId, ScannedMedia, UtcMillis};
+use super::{Details, FrameRate, LibraryId, MediaId, ScannedMedia, UtcMillis};
 
 /// What a media item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -171,6 +173,9 @@ pub struct Media {
     pub rating: Option<String>,
     /// First shown, `YYYY-MM-DD`.
     pub aired: Option<String>,
+    /// Who made it, who is in it and how it was liked.
+    #[serde(default)]
+    pub details: Arc<Details>,
     /// Playing time in milliseconds; 0 when it is not known.
     pub duration_ms: i64,
     /// What ffprobe said; `None` when it could not be read.

@@ -8,6 +8,7 @@ mod acceleration;
 mod audit;
 mod channel;
 mod collection;
+mod details;
 mod fact;
 mod ffmpeg;
 mod ids;
@@ -41,6 +42,7 @@ pub use audit::{AuditRecord, RecordKind};
 pub(crate) use channel::check_name;
 pub use channel::{Channel, ChannelEdit, ChannelNumber, NewChannel};
 pub use collection::{Collection, CollectionEdit, Run, Selector};
+pub use details::{Actor, Details};
 pub use fact::{ChannelBeat, ConformEnd, ConformJob, Fact, JobBeat};
 pub use ffmpeg::{ExtraFlags, FfmpegRuns, FfmpegSettings, ForSource, LogLevel};
 pub use ids::{

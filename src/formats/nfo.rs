@@ -5,17 +5,25 @@
 //! link, or only a link. It comes from many hands, so everything that can be understood is taken:
 //! bare ampersands, HTML entities, wrong or missing encodings, text after the end.
 //!
-//! Deliberately absent: artwork, actors, stream details (ffprobe knows better) and links.
+//! Deliberately absent: artwork, stream details (ffprobe knows better) and links.
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_html5_entity;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use crate::domain::{Actor, Details};
 
 /// Texts longer than this are cut, in characters.
 const LONGEST_TEXT: usize = 4_000;
 /// Titles longer than this are cut, in characters.
 const LONGEST_TITLE: usize = 300;
+/// Names of people longer than this are cut, in characters.
+const LONGEST_NAME: usize = 100;
+/// Most directors and writers, each, that are taken.
+const MOST_MAKERS: usize = 5;
+/// Most actors that are taken; they are named in order of importance.
+const MOST_ACTORS: usize = 10;
 
 /// What an NFO describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +65,8 @@ pub struct Nfo {
     pub aired: Option<String>,
     /// Edition such as `Director's Cut`.
     pub edition: Option<String>,
+    /// Who made it, who is in it, and how it was liked.
+    pub details: Details,
 }
 
 /// Why an NFO could not be read.
@@ -150,6 +160,8 @@ struct State {
     /// Name of the open element below the root.
     field: String,
     text: String,
+    /// Text of the innermost element of an actor or of the ratings.
+    inner: String,
 }
 
 impl State {
@@ -163,9 +175,18 @@ impl State {
                 } else if self.depth == 2 {
                     self.field = name;
                     self.text.clear();
+                    if let Some((_, fields)) = &mut self.open
+                        && self.field == "actor"
+                    {
+                        fields.actors.push(Actor { name: String::new(), role: None });
+                    }
+                } else if self.depth == 3 && self.field == "ratings" {
+                    self.open_rating(element);
                 }
+                self.inner.clear();
             }
-            Event::End(_) => {
+            Event::End(element) => {
+                self.close_inner(&element.name().as_ref().to_ascii_lowercase());
                 self.depth = self.depth.saturating_sub(1);
                 if self.depth == 1
                     && let Some((_, fields)) = &mut self.open
@@ -177,14 +198,11 @@ impl State {
                     self.found.push(fields.into_nfo(kind));
                 }
             }
-            // Text is taken directly below the root only: `<actor><name>` is not ours.
-            Event::Text(text) if self.depth == 2 => self.text.push_str(&text.xml10_content()),
-            Event::CData(text) if self.depth == 2 => self.text.push_str(&text.xml10_content()),
-            Event::GeneralRef(entity) if self.depth == 2 => self.push_entity(entity),
+            // Text is taken directly below the root, and of what `close_inner` knows.
+            Event::Text(text) => self.push(&text.xml10_content()),
+            Event::CData(text) => self.push(&text.xml10_content()),
+            Event::GeneralRef(entity) => self.push_entity(entity),
             Event::Empty(_)
-            | Event::Text(_)
-            | Event::CData(_)
-            | Event::GeneralRef(_)
             | Event::Comment(_)
             | Event::Decl(_)
             | Event::PI(_)
@@ -193,18 +211,67 @@ impl State {
         }
     }
 
+    fn push(&mut self, text: &str) {
+        match self.depth {
+            2 => self.text.push_str(text),
+            3 | 4 => self.inner.push_str(text),
+            _ => {}
+        }
+    }
+
     fn push_entity(&mut self, entity: &BytesRef<'_>) {
         let name = entity.xml10_content();
         if let Ok(Some(character)) = entity.resolve_char_ref() {
-            self.text.push(character);
+            self.push(character.encode_utf8(&mut [0; 4]));
         } else if let Some(text) = resolve_html5_entity(&name) {
-            self.text.push_str(text);
+            self.push(text);
         } else {
-            self.text.push('&');
-            self.text.push_str(&name);
-            self.text.push(';');
+            self.push(&format!("&{name};"));
         }
     }
+
+    /// `<rating name="imdb" max="10" default="true">`: the default one counts, else the first.
+    fn open_rating(&mut self, element: &BytesStart<'_>) {
+        let Some((_, fields)) = &mut self.open else { return };
+        let attribute = |name: &str| {
+            // reason: an attribute that cannot be read says nothing.
+            let found = element.try_get_attribute(name).ok()??;
+            Some(String::from_utf8_lossy(found.value.as_bytes()).into_owned())
+        };
+        let most = attribute("max").and_then(|max| max.trim().parse::<f64>().ok());
+        fields.most = most.filter(|max| *max > 0.0).unwrap_or(10.0);
+        fields.is_chosen = fields.stars.is_none()
+            || attribute("default").is_some_and(|text| text.trim() == "true");
+    }
+
+    /// Takes the text of an element further below the root.
+    fn close_inner(&mut self, name: &str) {
+        let Some((_, fields)) = &mut self.open else { return };
+        match (self.depth, self.field.as_str(), name) {
+            (3, "actor", "name" | "role") => {
+                let text = one_line(&tidy(&self.inner), LONGEST_NAME);
+                let Some(actor) = fields.actors.last_mut().filter(|_| !text.is_empty()) else {
+                    return;
+                };
+                match name {
+                    "name" => actor.name = text,
+                    _ => actor.role = Some(text),
+                }
+            }
+            (4, "ratings", "value") if fields.is_chosen => {
+                fields.stars = stars(&self.inner, fields.most).or(fields.stars);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `7.4` of `most` in tenths, at most 100; nothing for 0, which means that nobody has judged.
+fn stars(text: &str, most: f64) -> Option<u8> {
+    let value = text.trim().replace(',', ".").parse::<f64>().ok()?;
+    let tenths = (value / most * 100.0).round();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 100")]
+    (1.0..=100.0).contains(&tenths).then_some(tenths as u8)
 }
 
 fn kind_of(root: &str) -> Option<NfoKind> {
@@ -221,6 +288,11 @@ fn kind_of(root: &str) -> Option<NfoKind> {
 #[derive(Default)]
 struct Fields {
     texts: Vec<(String, String)>,
+    actors: Vec<Actor>,
+    stars: Option<u8>,
+    /// The most that the open rating can be, and whether it is the one that counts.
+    most: f64,
+    is_chosen: bool,
 }
 
 impl Fields {
@@ -240,7 +312,35 @@ impl Fields {
         self.first(&[name])?.parse().ok()
     }
 
-    fn into_nfo(self, kind: NfoKind) -> Nfo {
+    /// Names under one of `names`, each once.
+    fn people(&self, names: &[&str]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (_, text) in self.texts.iter().filter(|(name, _)| names.contains(&name.as_str())) {
+            for person in text.split([',', '/', ';']) {
+                let person = one_line(person, LONGEST_NAME);
+                if !person.is_empty() && !found.contains(&person) && found.len() < MOST_MAKERS {
+                    found.push(person);
+                }
+            }
+        }
+        found
+    }
+
+    fn details(&mut self) -> Details {
+        let mut actors = std::mem::take(&mut self.actors);
+        actors.retain(|actor| !actor.name.is_empty());
+        actors.truncate(MOST_ACTORS);
+        let plain = || self.first(&["rating"]).and_then(|text| stars(text, 10.0));
+        Details {
+            directors: self.people(&["director"]),
+            writers: self.people(&["credits", "writer"]),
+            actors,
+            stars: self.stars.or_else(plain),
+        }
+    }
+
+    fn into_nfo(mut self, kind: NfoKind) -> Nfo {
+        let details = self.details();
         let title = |names: &[&str]| self.first(names).map(|text| one_line(text, LONGEST_TITLE));
         let aired = self.first(&["aired", "premiered", "releasedate"]).and_then(date);
         let year = self
@@ -275,6 +375,7 @@ impl Fields {
             rating: self.first(&["mpaa", "certification"]).map(|text| one_line(text, 40)),
             aired,
             edition: title(&["edition"]),
+            details,
         }
     }
 }

@@ -371,6 +371,7 @@ impl Scan {
             genres: told.genres,
             rating: told.rating,
             aired: named.aired,
+            details: Arc::new(told.details),
             duration_ms: probed.duration_ms,
             probe: probed.probe,
             state: probed.state,

@@ -291,7 +291,9 @@ fn fingerprint(notes: &[Option<&DirEntry>]) -> i64 {
             hasher.update(&modified(&metadata).0.to_le_bytes());
         }
     }
-    if any { (1 << 32) | i64::from(hasher.finalize()) } else { 0 }
+    // The number in front counts what is read of descriptions, so that they are read once more when
+    // that grows.
+    if any { (2 << 32) | i64::from(hasher.finalize()) } else { 0 }
 }
 
 /// Modification time; the epoch where the file system keeps none.

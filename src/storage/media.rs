@@ -1,6 +1,7 @@
 //! Media items.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
@@ -209,16 +210,16 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
     let probe = media.probe.as_ref().map(json).transpose()?;
     let id: i64 = t.prepare_cached(
         "INSERT INTO media (library_id, path, upstreams, size, modified_ms, sidecar, kind, title, show, season,
-             episode, episode_end, part, edition, year, plot, genres, rating, aired, duration_ms,
+             episode, episode_end, part, edition, year, plot, genres, rating, aired, details, duration_ms,
              probe, state, state_reason, state_until_ms, added_ms, search)
          VALUES (:library, :path, :upstreams, :size, :modified, :sidecar, :kind, :title, :show, :season,
-             :episode, :episode_end, :part, :edition, :year, :plot, :genres, :rating, :aired,
+             :episode, :episode_end, :part, :edition, :year, :plot, :genres, :rating, :aired, :details,
              :duration, :probe, :state, :reason, :until, :added, :search)
          ON CONFLICT (library_id, path) DO UPDATE SET upstreams = :upstreams, size = :size, modified_ms = :modified,
              sidecar = :sidecar, kind = :kind, title = :title, show = :show, season = :season,
              episode = :episode, episode_end = :episode_end, part = :part, edition = :edition,
              year = :year, plot = :plot, genres = :genres, rating = :rating, aired = :aired,
-             duration_ms = :duration, probe = :probe, state = :state, state_reason = :reason,
+             details = :details, duration_ms = :duration, probe = :probe, state = :state, state_reason = :reason,
              state_until_ms = :until, search = :search
          RETURNING id",
     )?
@@ -242,6 +243,7 @@ fn upsert(t: &Transaction<'_>, media: &ScannedMedia, now: UtcMillis) -> rusqlite
         ":genres": json(&media.genres)?,
         ":rating": media.rating,
         ":aired": media.aired,
+        ":details": json(&*media.details)?,
         ":duration": media.duration_ms,
         ":probe": probe,
         ":state": state.name().as_str(),
@@ -323,6 +325,7 @@ pub(super) fn read_media(row: &Row<'_>) -> rusqlite::Result<Media> {
         genres: from_json(row, "genres")?,
         rating: row.get("rating")?,
         aired: row.get("aired")?,
+        details: Arc::new(from_json(row, "details")?),
         duration_ms: row.get("duration_ms")?,
         probe: match probe {
             Some(_) => Some(from_json(row, "probe")?),

@@ -79,17 +79,48 @@ impl Db {
         .await
     }
 
-    /// Drops the slots of all channels that ended at or before `before`; says how many.
+    /// Drops the slots of all channels that ended at or before `before`; says how many. What they
+    /// showed is remembered ([`Self::shown_before`]).
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn prune_timelines(&self, before: UtcMillis) -> Result<usize, StorageError> {
         self.write("prune timelines", move |t| {
             t.prepare_cached(
+                "INSERT INTO showings (media_id, channel_id, last_ms)
+                 SELECT media_id, channel_id, max(start_ms) FROM slots
+                 WHERE channel_id IN (SELECT id FROM channels)
+                 AND start_ms < ?1 AND stop_ms <= ?1 AND media_id IS NOT NULL
+                 GROUP BY media_id, channel_id
+                 ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
+            )?
+            .execute([before.0])?;
+            t.prepare_cached(
                 "DELETE FROM slots WHERE channel_id IN (SELECT id FROM channels)
                  AND start_ms < ?1 AND stop_ms <= ?1",
             )?
             .execute([before.0])
+        })
+        .await
+    }
+
+    /// Which of `media` which channel showed in slots that are not kept any more.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn shown_before(
+        &self,
+        media: &[MediaId],
+    ) -> Result<Vec<(ChannelId, MediaId)>, StorageError> {
+        let media: Vec<i64> = media.iter().map(|id| id.0).collect();
+        let media = serde_json::json!(media).to_string();
+        self.read("load what was shown", move |c| {
+            c.prepare_cached(
+                "SELECT channel_id, media_id FROM showings
+                 WHERE media_id IN (SELECT value FROM json_each(?1))",
+            )?
+            .query_map([&media], |row| Ok((ChannelId(row.get(0)?), MediaId(row.get(1)?))))?
+            .collect()
         })
         .await
     }

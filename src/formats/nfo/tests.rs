@@ -24,6 +24,11 @@ Two lines.</plot><genre>Drama / action</genre>
         rating: text("Rated PG-13"),
         aired: text("1999-03-31"),
         edition: text("Final Cut"),
+        details: Details {
+            actors: vec![Actor { name: "N".to_owned(), role: text("R") }],
+            stars: Some(71),
+            ..Details::default()
+        },
         ..bare(NfoKind::Movie)
     };
     assert_eq!(nfo, expected);
@@ -122,6 +127,32 @@ fn every_encoding_is_read() {
 }
 
 #[test]
+fn who_made_it_and_how_it_was_liked() {
+    let nfo = one("<movie><director>A &amp; B</director><director>C / D</director>\
+        <credits>E</credits><writer>E</writer><writer>F</writer>\
+        <actor><name> G </name><role/><order>0</order></actor><actor><role>nobody</role></actor>\
+        <actor><name>H</name><role>I</role><thumb>x</thumb></actor>\
+        <ratings><rating name=\"tmdb\" max=\"10\"><value>6.0</value><votes>9</votes></rating>\
+        <rating name=\"imdb\" max=\"100\" default=\"true\"><value>83</value></rating></ratings>\
+        <rating>1.0</rating></movie>");
+    let actor = |name: &str, role: Option<&str>| Actor {
+        name: name.to_owned(),
+        role: role.map(str::to_owned),
+    };
+    let expected = Details {
+        directors: ["A & B", "C", "D"].map(str::to_owned).into(),
+        writers: ["E", "F"].map(str::to_owned).into(),
+        actors: vec![actor("G", None), actor("H", Some("I"))],
+        stars: Some(83),
+    };
+    assert_eq!(nfo.details, expected);
+    let stars = |rating: &str| one(&format!("<movie>{rating}</movie>")).details.stars;
+    assert_eq!(stars("<rating>7,25</rating>"), Some(73));
+    assert_eq!(stars("<rating>0</rating>"), None);
+    assert_eq!(stars("<ratings><rating><value>11</value></rating></ratings>"), None);
+}
+
+#[test]
 fn a_music_video_names_its_artist() {
     let nfo = one("<MusicVideo><title>Song</title><artist>One</artist><artist>Two</artist>\
         <season>-1</season><year>0</year></MusicVideo>");
@@ -172,5 +203,6 @@ fn bare(kind: NfoKind) -> Nfo {
         rating: None,
         aired: None,
         edition: None,
+        details: Details::default(),
     }
 }

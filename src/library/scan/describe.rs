@@ -3,7 +3,7 @@
 //! A description (NFO) beats the name, because somebody chose it; what it leaves out is taken from
 //! the name. The show's description gives one spelling to all its episodes.
 
-use crate::domain::{LibraryKind, MediaKind};
+use crate::domain::{Details, LibraryKind, MediaKind};
 use crate::formats::nfo::{Nfo, NfoKind};
 use crate::library::names::Named;
 
@@ -14,6 +14,7 @@ pub(super) struct Description {
     pub(super) plot: Option<String>,
     pub(super) genres: Vec<String>,
     pub(super) rating: Option<String>,
+    pub(super) details: Details,
 }
 
 /// Lays `own` and `show` over what the name said.
@@ -23,7 +24,8 @@ pub(super) fn describe(
     show: Option<Nfo>,
     library: LibraryKind,
 ) -> Description {
-    let mut told = Description { named, plot: None, genres: Vec::new(), rating: None };
+    let (plot, genres, rating, details) = (None, Vec::new(), None, Details::default());
+    let mut told = Description { named, plot, genres, rating, details };
     if let Some(own) = own {
         told.lay_own(own);
     }
@@ -71,6 +73,7 @@ impl Description {
         self.plot = nfo.plot;
         self.genres = nfo.genres;
         self.rating = nfo.rating;
+        self.details = nfo.details;
     }
 
     fn lay_show(&mut self, show: Nfo) {
@@ -83,6 +86,11 @@ impl Description {
             self.genres = show.genres;
         }
         self.rating = self.rating.take().or(show.rating);
+        // Who plays in a show is told with the show, who directed an episode with the episode.
+        if self.details.actors.is_empty() {
+            self.details.actors = show.details.actors;
+        }
+        self.details.stars = self.details.stars.or(show.details.stars);
     }
 }
 

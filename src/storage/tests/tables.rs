@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Home;
 use crate::domain::{
-    Channel, ChannelId, Collection, CollectionId, LibraryId, LibraryKind, Media, MediaFilter,
+    Channel, ChannelId, Collection, CollectionId, Details, LibraryId, LibraryKind, Media, MediaFilter,
     MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary, Order,
     Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
 };
@@ -140,6 +140,7 @@ async fn media_come_back_as_they_were_scanned_and_keep_their_id() {
         genres: vec!["Drama".to_owned(), "Sci-Fi".to_owned()],
         probe: Some(Probe { container: "matroska,webm".to_owned(), ..Probe::default() }),
         size: 5_000_000_000,
+        details: std::sync::Arc::new(Details { stars: Some(74), ..Details::default() }),
         ..scanned(library, "/a/Show - S00E01.mkv")
     };
     let counts = home.db.upsert_media(vec![full.clone()], UtcMillis(10)).await.unwrap();
