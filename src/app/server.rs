@@ -300,6 +300,8 @@ fn control_options(
     control::Options {
         build_days: config.playout.build_days,
         past_hours: config.guide.past_hours,
+        wording: config.guide.wording.clone(),
+        show_filler: config.guide.show_filler,
         default_profile: config.streaming.default_profile.clone(),
         outside: outside(config),
         scan_interval: Duration::from_secs(u64::from(config.library.scan_interval_minutes) * 60),

@@ -224,8 +224,12 @@ library:
     fn writers_at_the_same_time_lose_nothing() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("config.yaml");
-        let keys =
-            ["server.port", "guide.past_hours", "playout.build_days", "storage.backup_keep_count"];
+        let keys = [
+            "server.port",
+            "hdhomerun.tuner_count",
+            "playout.build_days",
+            "storage.backup_keep_count",
+        ];
         std::thread::scope(|scope| {
             for key in keys {
                 let path = &path;
@@ -233,7 +237,7 @@ library:
             }
         });
         let config = super::super::load(Some(&path), []).unwrap().config;
-        let set = (config.server.port, config.guide.past_hours, config.playout.build_days);
+        let set = (config.server.port, config.hdhomerun.tuner_count, config.playout.build_days);
         assert_eq!((set, config.storage.backup_keep_count), ((9, 9, 9), 9));
     }
 

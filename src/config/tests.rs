@@ -109,7 +109,7 @@ ai_agent: {bounded_agent_mode: fast}
     hdhomerun.device_id: 12345678 cannot be taken; write 8 hexadecimal digits, in quotes
     hdhomerun.friendly_name: 24 cannot be taken; write 1 to 60 characters on one line, in quotes
     playout.build_days: 3.5 cannot be taken; write a whole number from 1 to 14
-    guide.past_hours: many cannot be taken (from EXSTREAMTV_GUIDE__PAST_HOURS); set EXSTREAMTV_GUIDE__PAST_HOURS to a whole number from 0 to 48
+    guide.past_hours: many cannot be taken (from EXSTREAMTV_GUIDE__PAST_HOURS); set EXSTREAMTV_GUIDE__PAST_HOURS to a whole number from 4 to 48
     security.access_token: the value (not shown) cannot be taken; write 8 to 200 characters of A–Z, a–z, 0–9, - and _, because it is part of URLs
     security.trusted_proxies: [10.0.0.0/40] cannot be taken; write addresses or ranges such as [10.0.0.5, 192.168.0.0/16]
     ai_agent.bounded_agent_mode: fast cannot be taken; write one of off, shadow, advise, act

@@ -1,35 +1,42 @@
 //! The guide as it is served: an immutable snapshot, built off the request path and swapped whole.
 //!
-//! It is deflated while it is written, in parts cut where this server's address goes; every part
-//! ends on a byte and refers to nothing outside itself. A gzip answer is the parts with the
-//! address stored between them, a plain answer inflates them as it is sent. So one snapshot serves
-//! every host name and both encodings, a request never compresses and never waits for a build,
-//! and a guide of 250 MB takes 8 MB of memory.
+//! Every channel is written by itself and read back ([`proof`]) before it goes into the snapshot; one
+//! that clients could not read is written once more without its details, so a fault costs one
+//! channel its descriptions and never the guide. What a build found is its [`GuideReport`].
+//!
+//! The snapshot is deflated while it is written ([`packed`]): a guide of 250 MB takes 8 MB of memory,
+//! and a request never waits for a build.
 
-use std::sync::Arc;
+mod keeper;
+mod packed;
+mod report;
+
+use std::collections::HashMap;
+use std::time::Instant;
 
 use bytes::Bytes;
-use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress};
-use sha2::{Digest, Sha256};
+use flate2::Crc;
 
-use crate::domain::{LineupChannel, Programme, Slot, SlotKind, UtcMillis, programme};
-use crate::formats::xmltv::{Output, Writer, wall_to_wall};
+use crate::domain::{ChannelId, LineupChannel, Programme, Slot, UtcMillis, programme};
+use crate::formats::xmltv::{Output, Writer, proof, wall_to_wall};
+use crate::foundation::clock;
+
+pub(crate) use self::keeper::{Guides, Settings, Shown};
+pub use self::packed::{Chunks, Gzip};
+use self::packed::{Packed, Packer};
+pub use self::report::{GuideReport, GuideState, Tally, Totals};
 
 /// Longest entry that stands for a hole, in milliseconds.
 const FILLER_MS: i64 = 3_600_000;
 
-/// Bytes of text that are inflated at a time.
-const CHUNK: usize = 64 * 1024;
-
 /// A guide ready to be served.
 #[derive(Debug)]
 pub struct Guide {
-    /// The text between the places where the address goes.
-    parts: Arc<[Part]>,
+    text: Packed,
     digest: String,
-    built: UtcMillis,
-    channels: usize,
-    programmes: usize,
+    /// When the entries of each channel begin, ascending: what clients were told.
+    starts: HashMap<ChannelId, Box<[UtcMillis]>>,
+    report: GuideReport,
 }
 
 /// Why there is no guide.
@@ -38,16 +45,9 @@ pub enum GuideError {
     /// There are no channels; an empty guide makes clients drop what they know.
     #[error("there is no channel to make a guide of")]
     NoChannels,
-}
-
-/// A deflated part, without a final block.
-#[derive(Debug)]
-struct Part {
-    deflated: Bytes,
-    /// Of the text; knows its length modulo 2³².
-    crc: Crc,
-    /// Length of the text.
-    length: usize,
+    /// The channels could not be read back.
+    #[error("the list of channels cannot be read back: {0}")]
+    Channels(proof::Fault),
 }
 
 impl Guide {
@@ -57,38 +57,53 @@ impl Guide {
     /// programming", overlaps cut. Takes time for a large line-up: call it off the runtime.
     ///
     /// # Errors
-    /// Without channels.
+    /// Without channels, and when their list cannot be read back.
     pub fn build(
         lineup: &[LineupChannel],
-        mut programmes: impl FnMut(&LineupChannel) -> Vec<Programme>,
+        mut programmes: impl FnMut(&LineupChannel, &mut Tally) -> Vec<Programme>,
         now: UtcMillis,
         (from, until): (UtcMillis, UtcMillis),
     ) -> Result<Self, GuideError> {
         if lineup.is_empty() {
             return Err(GuideError::NoChannels);
         }
+        let (began, cpu) = (Instant::now(), clock::thread_cpu());
         let mut packer = Packer::new();
-        let mut writer = Writer::begin(&mut packer, lineup);
-        let mut count = 0;
+        let mut head = Page::default();
+        Writer::begin(&mut head, lineup);
+        proof::channels(&head.with_base("http://tv")).map_err(GuideError::Channels)?;
+        head.copy_to(&mut packer);
+        let mut report = GuideReport::new(now, (from, until), lineup.len());
+        let mut starts = HashMap::with_capacity(lineup.len());
+        let mut page = Page::default();
         for channel in lineup {
             let filler = |start, stop| nothing(channel, start, stop);
-            let entries = programmes(channel);
-            for entry in wall_to_wall(entries, from, until, FILLER_MS, &filler) {
-                writer.programme(channel, &entry);
-                count += 1;
+            let found = programmes(channel, &mut report.tally);
+            let entries = wall_to_wall(found, from, until, FILLER_MS, &filler);
+            write(&mut page, channel, &entries);
+            if let Err(fault) = proof::programmes(&page.text, &channel.id.guide_id()) {
+                report.spoiled(channel, &fault);
+                write(&mut page, channel, &plain(channel, &entries));
+                if proof::programmes(&page.text, &channel.id.guide_id()).is_err() {
+                    // Nothing is left that could be wrong but the times.
+                    write(
+                        &mut page,
+                        channel,
+                        &wall_to_wall(vec![], from, until, FILLER_MS, &filler),
+                    );
+                }
             }
+            report.count(channel, &entries);
+            page.copy_to(&mut packer);
+            starts.insert(channel.id, entries.iter().map(|entry| entry.start).collect());
         }
-        writer.finish();
-        let parts: Arc<[Part]> = packer.finish().into();
-        let mut digest = Sha256::new();
-        parts.iter().for_each(|part| digest.update(&part.deflated));
-        Ok(Self {
-            parts,
-            digest: hex::encode(&digest.finalize()[..8]),
-            built: now,
-            channels: lineup.len(),
-            programmes: count,
-        })
+        packer.text("</tv>\n");
+        let text = packer.finish();
+        report.xml_bytes = text.length("");
+        report.gzip_bytes = text.gzip_length("");
+        report.took_ms = millis(began.elapsed());
+        report.cpu_ms = clock::thread_cpu().zip(cpu).map(|(end, start)| millis(end - start));
+        Ok(Self { digest: text.digest(), text, starts, report })
     }
 
     /// The guide with `base` as this server's address, in one piece.
@@ -100,38 +115,22 @@ impl Guide {
 
     /// The same in chunks, inflated as they are asked for.
     pub fn chunks(&self, base: &str) -> Chunks {
-        let base = Bytes::copy_from_slice(base.as_bytes());
-        Chunks { parts: Arc::clone(&self.parts), base, index: 0, inflating: None }
+        self.text.chunks(base)
     }
 
     /// Length of [`Self::xml`] in bytes.
     pub fn xml_length(&self, base: &str) -> usize {
-        let text: usize = self.parts.iter().map(|part| part.length).sum();
-        text + base.len() * (self.parts.len() - 1)
+        self.text.length(base)
     }
 
-    /// The guide with `base` as this server's address, gzipped.
-    pub fn xml_gz(&self, base: &str) -> Bytes {
-        let base = base.as_bytes();
-        let length: usize =
-            self.parts.iter().map(|part| part.deflated.len() + base.len() + 5).sum();
-        let mut gzip = Vec::with_capacity(length + 20);
-        // Deflate, no name, no time, unknown system: the same bytes wherever it is made.
-        gzip.extend([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]);
-        let mut crc = Crc::new();
-        for (index, part) in self.parts.iter().enumerate() {
-            if index > 0 {
-                store(&mut gzip, base);
-                crc.update(base);
-            }
-            gzip.extend_from_slice(&part.deflated);
-            crc.combine(&part.crc);
-        }
-        // An empty last block, then the check sum and the length of the text.
-        gzip.extend([0x03, 0x00]);
-        gzip.extend(crc.sum().to_le_bytes());
-        gzip.extend(crc.amount().to_le_bytes());
-        Bytes::from(gzip)
+    /// The guide with `base` as this server's address, gzipped, in chunks.
+    pub fn gzip(&self, base: &str) -> Gzip {
+        self.text.gzip(base)
+    }
+
+    /// Length of all of [`Self::gzip`] in bytes.
+    pub fn gzip_length(&self, base: &str) -> usize {
+        self.text.gzip_length(base)
     }
 
     /// The entity tag, quotes included; another address or encoding is another entity.
@@ -144,189 +143,105 @@ impl Guide {
 
     /// When it was built, as HTTP writes dates (`Sun, 22 Nov 2026 04:00:00 GMT`).
     pub fn last_modified(&self) -> String {
-        let at = jiff::Timestamp::from_second(self.built.seconds())
+        let at = jiff::Timestamp::from_second(self.report.built.seconds())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
     /// When it was built.
     pub fn built(&self) -> UtcMillis {
-        self.built
+        self.report.built
     }
 
-    /// How many channels it has.
-    pub fn channels(&self) -> usize {
-        self.channels
+    /// What the build found.
+    pub fn report(&self) -> &GuideReport {
+        &self.report
     }
 
-    /// How many programmes it has.
-    pub fn programmes(&self) -> usize {
-        self.programmes
+    /// Whether the guide has this channel.
+    pub fn has(&self, channel: ChannelId) -> bool {
+        self.starts.contains_key(&channel)
     }
+
+    /// When the programme began that clients were told is on a channel at `at`; `None` outside the
+    /// guide.
+    pub fn start_at(&self, channel: ChannelId, at: UtcMillis) -> Option<UtcMillis> {
+        let starts = self.starts.get(&channel)?;
+        starts.get(starts.partition_point(|start| *start <= at).checked_sub(1)?).copied()
+    }
+}
+
+fn write(page: &mut Page, channel: &LineupChannel, entries: &[Programme]) {
+    page.clear();
+    let mut writer = Writer::resume(page);
+    entries.iter().for_each(|entry| writer.programme(channel, entry));
+}
+
+/// The same entries with nothing but a title that is known to be good.
+fn plain(channel: &LineupChannel, entries: &[Programme]) -> Vec<Programme> {
+    let bare = |entry: &Programme| Programme {
+        media: entry.media,
+        ..nothing(channel, entry.start, entry.stop)
+    };
+    entries.iter().map(bare).collect()
 }
 
 /// An entry for a time in which nothing is planned.
 fn nothing(channel: &LineupChannel, start: UtcMillis, stop: UtcMillis) -> Programme {
     let title = crate::schedule::NO_PROGRAMMING.to_owned();
-    let slot = Slot {
-        start,
-        stop,
-        media: None,
-        in_ms: 0,
-        kind: SlotKind::Offline,
-        title,
-        guide_group: None,
-        custom_title: None,
-    };
+    let slot = Slot::new(start, stop, None, title);
     programme(&slot, None, &channel.name)
 }
 
-/// Takes the guide as it is written and deflates it.
-///
-/// Not with `flate2`'s own writer: its flush forgets the end mark when its buffer is full.
-#[derive(Debug)]
-struct Packer {
-    /// Text of the current part that is not deflated yet.
-    waiting: String,
-    deflate: Compress,
-    deflated: Vec<u8>,
-    crc: Crc,
-    length: usize,
-    parts: Vec<Part>,
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl Packer {
-    /// More than deflate ever holds back, so that one call always takes and gives everything.
-    const ROOM: usize = 4 * CHUNK;
+/// A piece of the guide before it is packed.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    /// Where the address goes, ascending.
+    holes: Vec<usize>,
+}
 
-    /// How a flushed part ends: an empty stored block, after which a byte begins.
-    const END_MARK: [u8; 4] = [0, 0, 0xFF, 0xFF];
+impl Page {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.holes.clear();
+    }
 
-    fn new() -> Self {
-        Self {
-            waiting: String::with_capacity(2 * CHUNK),
-            deflate: Compress::new(Compression::new(4), false),
-            deflated: Vec::new(),
-            crc: Crc::new(),
-            length: 0,
-            parts: Vec::new(),
+    fn copy_to(&self, packer: &mut Packer) {
+        let mut done = 0;
+        for hole in &self.holes {
+            packer.text(&self.text[done..*hole]);
+            packer.base();
+            done = *hole;
         }
+        packer.text(&self.text[done..]);
     }
 
-    fn take_waiting(&mut self) {
-        let text = std::mem::take(&mut self.waiting);
-        self.crc.update(text.as_bytes());
-        self.length += text.len();
-        self.squeeze(text.as_bytes(), FlushCompress::None);
-        self.waiting = text;
-        self.waiting.clear();
-    }
-
-    fn squeeze(&mut self, mut text: &[u8], flush: FlushCompress) {
-        loop {
-            self.deflated.reserve(Self::ROOM);
-            let before = self.deflate.total_in();
-            let squeezed = self.deflate.compress_vec(text, &mut self.deflated, flush);
-            debug_assert!(squeezed.is_ok(), "deflate fails only when it is used after its end");
-            let taken = usize::try_from(self.deflate.total_in() - before).unwrap_or(text.len());
-            text = &text[taken.min(text.len())..];
-            if text.is_empty() || squeezed.is_err() {
-                return;
-            }
+    fn with_base(&self, base: &str) -> String {
+        let mut text = String::with_capacity(self.text.len() + self.holes.len() * base.len());
+        let mut done = 0;
+        for hole in &self.holes {
+            text.push_str(&self.text[done..*hole]);
+            text.push_str(base);
+            done = *hole;
         }
-    }
-
-    fn end_part(&mut self) {
-        self.take_waiting();
-        if self.length > 0 {
-            self.squeeze(&[], FlushCompress::Sync);
-            debug_assert!(self.deflated.ends_with(&Self::END_MARK), "a part ends on a byte");
-        }
-        self.parts.push(Part {
-            deflated: Bytes::copy_from_slice(&self.deflated),
-            crc: std::mem::take(&mut self.crc),
-            length: std::mem::take(&mut self.length),
-        });
-        self.deflated.clear();
-        // What follows must not refer back beyond the address.
-        self.deflate.reset();
-    }
-
-    fn finish(mut self) -> Vec<Part> {
-        self.end_part();
-        self.parts
+        text.push_str(&self.text[done..]);
+        text
     }
 }
 
-impl Output for Packer {
+impl Output for Page {
     fn text(&mut self, text: &str) {
-        self.waiting.push_str(text);
-        if self.waiting.len() >= CHUNK {
-            self.take_waiting();
-        }
+        self.text.push_str(text);
     }
 
     fn base(&mut self) {
-        self.end_part();
+        self.holes.push(self.text.len());
     }
-}
-
-/// A guide's text as it is inflated; shares the snapshot's memory.
-#[derive(Debug)]
-pub struct Chunks {
-    parts: Arc<[Part]>,
-    base: Bytes,
-    /// The part that comes next.
-    index: usize,
-    /// The part before that, while there is more of it.
-    inflating: Option<Decompress>,
-}
-
-impl Iterator for Chunks {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(chunk) = self.inflate() {
-                return Some(chunk);
-            }
-            if self.index >= self.parts.len() {
-                return None;
-            }
-            self.inflating = Some(Decompress::new(false));
-            self.index += 1;
-            if self.index > 1 && !self.base.is_empty() {
-                return Some(self.base.clone());
-            }
-        }
-    }
-}
-
-impl Chunks {
-    /// The next chunk of the part that is being inflated, or `None` at its end.
-    fn inflate(&mut self) -> Option<Bytes> {
-        let inflating = self.inflating.as_mut()?;
-        let part = self.parts.get(self.index.checked_sub(1)?)?;
-        let done = usize::try_from(inflating.total_out()).ok()?;
-        let left = part.length.checked_sub(done).filter(|left| *left > 0)?;
-        let read = usize::try_from(inflating.total_in()).ok()?;
-        let mut chunk = Vec::with_capacity(left.min(CHUNK));
-        let deflated = part.deflated.get(read..)?;
-        if let Err(error) = inflating.decompress_vec(deflated, &mut chunk, FlushDecompress::None) {
-            tracing::error!("the guide in memory is damaged: {error}");
-            return None;
-        }
-        (!chunk.is_empty()).then(|| Bytes::from(chunk))
-    }
-}
-
-/// Adds a stored block: the text as it is. At most 65,535 bytes.
-fn store(gzip: &mut Vec<u8>, text: &[u8]) {
-    let length = text.len().min(65_535) as u16;
-    gzip.push(0);
-    gzip.extend(length.to_le_bytes());
-    gzip.extend((!length).to_le_bytes());
-    gzip.extend_from_slice(&text[..usize::from(length)]);
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 use crate::domain::{
     Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
-    ListedProfile, Mark, Media, MediaId, Profile, Programme, SlateKind, Slot, SlotKind,
-    StoredSlate, Timeline, UtcMillis, WatermarkId, programme,
+    ListedProfile, Mark, Media, MediaId, Profile, SlateKind, Slot, SlotKind, StoredSlate, Timeline,
+    UtcMillis, WatermarkId,
 };
 use crate::foundation::clock::SharedClock;
 use crate::schedule::{self, Catalogue, Cursor};
@@ -21,7 +21,7 @@ use crate::storage::{Db, StorageError};
 use crate::stream::{OnAir, OwnSlates, Steering};
 
 use super::error::ControlError;
-use super::guide::{Guide, GuideError};
+use super::guide::{self, Guides, Shown};
 use super::logos::Logos;
 use super::operate::Timelines;
 use super::slates;
@@ -47,8 +47,8 @@ pub(crate) enum Replan {
 pub(crate) struct Settings {
     /// Days planned ahead, 1–14.
     pub(crate) build_days: u32,
-    /// Hours that the guide shows behind now.
-    pub(crate) past_hours: u32,
+    /// How the guide is made.
+    pub(crate) guide: guide::Settings,
     /// Where the pictures of watermarks lie as files.
     pub(crate) watermarks: PathBuf,
     /// Where the operator's own slates lie as files.
@@ -68,14 +68,6 @@ pub(crate) struct Planned {
     pub(crate) media: Arc<HashMap<MediaId, Arc<Media>>>,
 }
 
-impl Planned {
-    /// The guide's entry for a slot.
-    pub(crate) fn programme(&self, slot: &Slot) -> Programme {
-        let media = slot.media.and_then(|id| self.media.get(&id)).map(Arc::as_ref);
-        programme(slot, media, &self.channel.name)
-    }
-}
-
 /// What everybody reads: all enabled channels, planned, at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
@@ -91,6 +83,8 @@ pub(crate) struct Board {
     pub(crate) marks: Arc<HashMap<ChannelId, Mark>>,
     /// What the operator put in the place of slates.
     pub(crate) slates: Arc<Vec<StoredSlate>>,
+    /// What was shown before the oldest slot, of media that could be told to be new.
+    pub(crate) shown: Arc<Shown>,
     /// In order of number, for clients.
     pub(crate) lineup: Arc<Vec<LineupChannel>>,
     /// Why the last refresh failed, if it did: then nothing here may be handed out as complete.
@@ -108,8 +102,8 @@ pub(crate) struct Programming {
     settings: Settings,
     facts: mpsc::Sender<Fact>,
     board: ArcSwap<Board>,
-    guide: ArcSwapOption<Guide>,
     held: ArcSwap<HashMap<CollectionId, Arc<Vec<MediaId>>>>,
+    guides: Arc<Guides>,
     turn: tokio::sync::Mutex<Published>,
 }
 
@@ -132,10 +126,10 @@ impl Programming {
             db,
             steering,
             clock,
+            guides: Arc::new(Guides::new(settings.guide.clone())),
             settings,
             facts,
             board: ArcSwap::default(),
-            guide: ArcSwapOption::empty(),
             held: ArcSwap::default(),
             turn: tokio::sync::Mutex::default(),
         }
@@ -150,9 +144,15 @@ impl Programming {
         self.board.load_full()
     }
 
-    /// The guide now; `None` without channels. Memory only.
-    pub(crate) fn guide(&self) -> Option<Arc<Guide>> {
-        self.guide.load_full()
+    /// The guide and how it came about.
+    pub(crate) fn guides(&self) -> &Guides {
+        &self.guides
+    }
+
+    /// Builds the guide of what is planned anew.
+    pub(crate) async fn rebuild_guide(&self) {
+        let _turn = self.turn.lock().await;
+        self.guides.build(self.board(), UtcMillis(self.clock.now_ms())).await;
     }
 
     /// The playable media of each collection, as of the last plan. Memory only.
@@ -177,6 +177,7 @@ impl Programming {
                 watermarks: Arc::clone(&before.watermarks),
                 marks: Arc::clone(&before.marks),
                 slates: Arc::clone(&before.slates),
+                shown: Arc::clone(&before.shown),
                 lineup: Arc::clone(&before.lineup),
                 failure: Some(error.to_string()),
                 loaded: before.loaded,
@@ -361,8 +362,25 @@ impl Programming {
         })
     }
 
+    /// What the guide must know of longer ago than timelines reach back.
+    async fn shown_before(&self, board: &Board, now: UtcMillis) -> Shown {
+        let fresh = self.guides.fresh(board, now);
+        if fresh.is_empty() {
+            return Shown::new();
+        }
+        let found = self.db.shown_before(&fresh).await.unwrap_or_else(|error| {
+            tracing::warn!(error = %error, "what was shown cannot be read; the guide may say new twice");
+            Vec::new()
+        });
+        let mut shown = Shown::new();
+        for (channel, media) in found {
+            shown.entry(channel).or_default().insert(media);
+        }
+        shown
+    }
+
     /// Hands the board to the stream, builds the guide, then lets readers see both.
-    async fn publish(&self, board: Board, published: &mut Published, now: UtcMillis) {
+    async fn publish(&self, mut board: Board, published: &mut Published, now: UtcMillis) {
         for planned in board.channels.values() {
             let Some(mut profile) = board.profiles.get(&planned.channel.profile).cloned() else {
                 tracing::error!(
@@ -400,22 +418,9 @@ impl Programming {
             published.channels.remove(&id);
             self.steering.withdraw(id);
         }
+        board.shown = Arc::new(self.shown_before(&board, now).await);
         let board = Arc::new(board);
-        let until = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
-        let from = now.plus_ms(-i64::from(self.settings.past_hours) * 3_600_000);
-        let read = Arc::clone(&board);
-        let built = tokio::task::spawn_blocking(move || {
-            let programmes = |channel: &LineupChannel| {
-                let Some(planned) = read.channels.get(&channel.id) else { return Vec::new() };
-                planned.timeline.slots().iter().map(|slot| planned.programme(slot)).collect()
-            };
-            Guide::build(&read.lineup, programmes, now, (from, until))
-        });
-        match built.await {
-            Ok(Ok(guide)) => self.guide.store(Some(Arc::new(guide))),
-            Ok(Err(GuideError::NoChannels)) => self.guide.store(None),
-            Err(error) => tracing::error!(error = %error, "the guide could not be built"),
-        }
+        self.guides.build(Arc::clone(&board), now).await;
         self.board.store(board);
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, FfmpegSettings, Incident, IncidentId,
     Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Preparing, Profile,
-    Programme, ScanProgress, UtcMillis, Watching, WatermarkId,
+    Programme, ScanProgress, UtcMillis, Watching, WatermarkId, Wording, WordingChoice,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -26,7 +26,7 @@ use crate::stream::pool::{Pool, PoolLoad};
 use crate::stream::{Steering, Tuning};
 
 use super::error::ControlError;
-use super::guide::Guide;
+use super::guide::{self, Guide, GuideState};
 use super::libraries::{Changes, Libraries};
 use super::logos::Logos;
 use super::operate::{Operator, Parts};
@@ -49,6 +49,10 @@ pub struct Options {
     pub build_days: u32,
     /// Hours that the guide shows behind now.
     pub past_hours: u32,
+    /// How the guide words programmes.
+    pub wording: WordingChoice,
+    /// Whether the guide shows filler as programmes of its own.
+    pub show_filler: bool,
     /// Profile of channels that name none; `None` takes what most of the media is.
     pub default_profile: Option<Profile>,
     /// Time between scans of all libraries.
@@ -190,9 +194,16 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let steering = Arc::new(steering);
         let keys = db.list_keys().await.map_err(ControlError::storage("the keys"))?;
+        let wording = Wording::new(&options.wording)
+            .map_err(|mistake| ControlError::Invalid(vec![mistake]))?;
         let settings = programming::Settings {
             build_days: options.build_days,
-            past_hours: options.past_hours,
+            guide: guide::Settings {
+                past_hours: options.past_hours,
+                days: options.build_days,
+                wording: Arc::new(wording),
+                show_filler: options.show_filler,
+            },
             watermarks: options.watermarks.clone(),
             slates: options.slates.clone(),
             logos: Logos::new(options.slates.join("logos")),
@@ -438,7 +449,19 @@ impl Control {
 
     /// The guide of all channels; `None` while there are no channels. Memory only.
     pub fn guide(&self) -> Option<Arc<Guide>> {
-        self.inner.programming.guide()
+        self.inner.programming.guides().current()
+    }
+
+    /// How guide, line-up and stream stand to each other just now. Memory only.
+    pub fn guide_state(&self) -> GuideState {
+        let board = self.inner.programming.board();
+        self.inner.programming.guides().state(&board, self.now())
+    }
+
+    /// Builds the guide of what is planned anew.
+    pub async fn rebuild_guide(&self) -> GuideState {
+        self.inner.programming.rebuild_guide().await;
+        self.guide_state()
     }
 
     /// The watermark of a channel, if it has one. Memory only.
@@ -450,17 +473,14 @@ impl Control {
     pub fn now_and_next(&self, id: ChannelId) -> Option<(Programme, Option<Programme>)> {
         let board = self.inner.programming.board();
         let planned = board.channels.get(&id)?;
-        let index = planned.timeline.index_at(self.now())?;
-        let slots = planned.timeline.slots();
-        let next = slots.get(index + 1).map(|slot| planned.programme(slot));
-        Some((planned.programme(&slots[index]), next))
+        self.inner.programming.guides().now_and_next(planned, &board.shown, self.now())
     }
 
     /// What a channel shows between two instants. Memory only; empty for an unknown channel.
     pub fn programmes(&self, id: ChannelId, from: UtcMillis, to: UtcMillis) -> Vec<Programme> {
         let board = self.inner.programming.board();
         let Some(planned) = board.channels.get(&id) else { return Vec::new() };
-        planned.timeline.between(from, to).iter().map(|slot| planned.programme(slot)).collect()
+        self.inner.programming.guides().between(planned, &board.shown, from, to)
     }
 
     /// Where streams are joined.

@@ -69,7 +69,10 @@ pub use profile::{
     Place, Preset, Profile, Scaling, StoredWatermark, SubtitleChoice, SubtitleMode, SubtitleRule,
     VideoCodec, Watermark, WatermarkMode,
 };
-pub use programme::{LineupChannel, Programme, Showing, programme};
+pub use programme::{
+    Entry, LineupChannel, Programme, Showing, Wording, WordingChoice, entries, entries_between,
+    is_fresh, listed, programme, shown_before, usable,
+};
 pub use query::{Query, QueryError};
 pub use resolution::{ListedResolution, Resolution};
 pub use rules::{

@@ -1,10 +1,17 @@
 //! Programmes and the line-up: what clients see of timelines and channels.
 
+mod listing;
+mod wording;
+
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::listing::{Entry, entries, entries_between, shown_before};
+pub use self::wording::{Wording, WordingChoice};
 use super::{
-    AudioCodec, Channel, ChannelId, ChannelNumber, FrameRate, Media, MediaId, MediaKind, Profile,
-    Slot, SlotKind, UtcMillis, VideoCodec,
+    AudioCodec, AudioLayout, Channel, ChannelId, ChannelNumber, Details, FrameRate, Media, MediaId,
+    MediaKind, Profile, Slot, SlotKind, UtcMillis, VideoCodec,
 };
 
 /// An entry of the guide. Its title is never empty and never a placeholder.
@@ -40,21 +47,48 @@ pub struct Programme {
     pub media: Option<MediaId>,
     /// Whether it was shown before.
     pub showing: Showing,
+    /// When this channel showed it before, as far as the guide reaches back.
+    pub shown_before: Option<UtcMillis>,
+    /// Who made it and who is in it.
+    #[serde(skip)]
+    pub details: Arc<Details>,
 }
 
-/// Whether a programme was shown before, as far as its dates tell.
+/// Whether a programme was shown before. Clients take what says neither for new, so it is always
+/// one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Showing {
-    /// First shown in the last two weeks, anywhere.
+    /// The first showing on its channel of what is at most two weeks old.
     New,
-    /// Shown before.
+    /// Anything else.
     Repeat,
-    /// Nothing is known.
-    Unknown,
 }
 
 impl Programme {
+    /// A programme without words; they have to be filled in.
+    pub(crate) fn untitled(start: UtcMillis, stop: UtcMillis) -> Self {
+        Self {
+            start,
+            stop,
+            title: String::new(),
+            sub_title: None,
+            description: String::new(),
+            season: None,
+            episode: None,
+            episode_end: None,
+            year: None,
+            genres: Vec::new(),
+            rating: None,
+            aired: None,
+            kind: None,
+            media: None,
+            showing: Showing::Repeat,
+            shown_before: None,
+            details: Arc::default(),
+        }
+    }
+
     /// Whether `at` lies in the programme; its first millisecond does, its last does not.
     pub fn contains(&self, at: UtcMillis) -> bool {
         self.start <= at && at < self.stop
@@ -84,6 +118,8 @@ pub struct LineupChannel {
     pub video_codec: VideoCodec,
     /// How the sound is coded.
     pub audio_codec: AudioCodec,
+    /// Stereo or surround.
+    pub audio_layout: AudioLayout,
 }
 
 impl LineupChannel {
@@ -100,6 +136,7 @@ impl LineupChannel {
             rate: profile.rate,
             video_codec: profile.video_codec,
             audio_codec: profile.audio_codec,
+            audio_layout: profile.audio_layout,
         }
     }
 
@@ -114,23 +151,8 @@ impl LineupChannel {
 /// Without media, or with media that has no title worth showing, the slot's own title stands in,
 /// then the file's name, then the channel's.
 pub fn programme(slot: &Slot, media: Option<&Media>, channel_name: &str) -> Programme {
-    let mut programme = Programme {
-        start: slot.start,
-        stop: slot.stop,
-        title: String::new(),
-        sub_title: None,
-        description: String::new(),
-        season: None,
-        episode: None,
-        episode_end: None,
-        year: None,
-        genres: Vec::new(),
-        rating: None,
-        aired: None,
-        kind: None,
-        media: slot.media,
-        showing: Showing::Unknown,
-    };
+    let mut programme = Programme::untitled(slot.start, slot.stop);
+    programme.media = slot.media;
     match (slot.kind, media) {
         (SlotKind::Programme, Some(media)) => describe(&mut programme, media, slot),
         (kind, Some(media)) if kind.is_filler() => describe(&mut programme, media, slot),
@@ -159,7 +181,7 @@ pub fn programme(slot: &Slot, media: Option<&Media>, channel_name: &str) -> Prog
         title.clone_into(&mut programme.title);
     }
     if programme.title.is_empty() {
-        channel_name.clone_into(&mut programme.title);
+        usable(channel_name).unwrap_or("On air").clone_into(&mut programme.title);
     }
     if programme.description.is_empty() {
         programme.description = short_description(&programme);
@@ -203,11 +225,50 @@ fn describe(programme: &mut Programme, media: &Media, slot: &Slot) {
     programme.rating.clone_from(&media.rating);
     programme.aired.clone_from(&media.aired);
     programme.kind = Some(media.kind);
-    programme.showing = showing(media, slot.start);
+    programme.showing = if is_fresh(media, slot.start) { Showing::New } else { Showing::Repeat };
+    programme.details = Arc::clone(&media.details);
+}
+
+/// The guide's entry for slots that it shows as one.
+///
+/// `shown_before` is when the channel showed the same before, `was_shown` whether it did so longer
+/// ago than is known exactly.
+pub fn listed(
+    entry: &Entry,
+    slots: &[Slot],
+    media: Option<&Media>,
+    channel_name: &str,
+    shown_before: Option<UtcMillis>,
+    was_shown: bool,
+) -> Programme {
+    let main = &slots[entry.main];
+    let mut programme = programme(main, media, channel_name);
+    let programmes = || slots[entry.slots.clone()].iter().filter(|s| s.kind == SlotKind::Programme);
+    if programmes().any(|slot| slot.media != main.media) {
+        several(&mut programme, programmes());
+    }
+    (programme.start, programme.stop) = (entry.start, entry.stop);
+    programme.shown_before = shown_before;
+    if shown_before.is_some() || was_shown {
+        programme.showing = Showing::Repeat;
+    }
+    programme
+}
+
+/// Several items that are one programme are no single episode, and its description names them.
+fn several<'a>(programme: &mut Programme, slots: impl Iterator<Item = &'a Slot>) {
+    let mut titles: Vec<&str> = slots.filter_map(|slot| usable(&slot.title)).collect();
+    titles.dedup();
+    programme.sub_title = None;
+    (programme.season, programme.episode, programme.episode_end) = (None, None, None);
+    (programme.aired, programme.year) = (None, None);
+    if !titles.is_empty() {
+        programme.description = titles.join(" · ");
+    }
 }
 
 /// The title, unless it says nothing: empty, or a placeholder such as `Item 123`.
-fn usable(title: &str) -> Option<&str> {
+pub fn usable(title: &str) -> Option<&str> {
     let title = title.trim();
     let placeholder = title
         .get(..5)
@@ -225,20 +286,28 @@ fn file_title(path: &str) -> Option<String> {
     usable(&words.join(" ")).map(str::to_owned)
 }
 
-/// New within two weeks of its first airing; a repeat after that, or when its year is long over.
-fn showing(media: &Media, start: UtcMillis) -> Showing {
-    const NEW_FOR_DAYS: i32 = 14;
-    let Ok(at) = jiff::Timestamp::from_millisecond(start.0) else { return Showing::Unknown };
+/// Whether media is so new at `start` that its first showing here counts as new.
+///
+/// It was first shown anywhere in the two weeks before or, where nobody knows that, was first seen
+/// here in them. A broadcast of somebody else never is: what it shows is not known.
+pub fn is_fresh(media: &Media, start: UtcMillis) -> bool {
+    const FRESH_DAYS: i32 = 14;
+    // reason: an instant that has no date is in no two weeks.
+    let Ok(at) = jiff::Timestamp::from_millisecond(start.0) else { return false };
+    if media.is_live() {
+        return false;
+    }
     let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let aired = media.aired.as_deref().and_then(|date| date.parse::<jiff::civil::Date>().ok());
     if let Some(aired) = aired {
-        let days = (today - aired).get_days();
-        return if days <= NEW_FOR_DAYS { Showing::New } else { Showing::Repeat };
+        return (today - aired).get_days() <= FRESH_DAYS;
     }
-    match media.year.and_then(|year| i32::try_from(year).ok()) {
-        Some(year) if year < i32::from(today.year()) - 1 => Showing::Repeat,
-        Some(_) | None => Showing::Unknown,
+    let year = media.year.and_then(|year| i32::try_from(year).ok());
+    if year.is_some_and(|year| year < i32::from(today.year()) - 1) {
+        return false;
     }
+    let age_ms = start.since(media.added);
+    age_ms <= i64::from(FRESH_DAYS) * 86_400_000
 }
 
 fn short_description(programme: &Programme) -> String {

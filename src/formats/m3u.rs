@@ -58,7 +58,10 @@ pub fn render(channels: &[LineupChannel], base: &str, options: &Options) -> Stri
             text.push_str(&format!(" group-title=\"{}\"", harmless(group)));
         }
         // Channels DVR starts faster when it need not find the codecs out.
-        text.push_str(&format!(" tvc-stream-vcodec=\"h264\" tvc-stream-acodec=\"aac\",{name}\n"));
+        let (video, audio) = (channel.video_codec.as_str(), channel.audio_codec.as_str());
+        text.push_str(&format!(
+            " tvc-stream-vcodec=\"{video}\" tvc-stream-acodec=\"{audio}\",{name}\n"
+        ));
         let (extension, mime) = match options.stream {
             StreamKind::Ts => ("ts", "video/mp2t"),
             StreamKind::Hls => ("m3u8", "application/x-mpegURL"),
@@ -134,6 +137,16 @@ mod tests {
         };
         insta::assert_snapshot!(render(&[lineup_channel("1 5 Films")], "http://tv:8411", &options));
         assert!(!Options::is_kodi("VLC/3.0 kodi"));
+    }
+
+    #[test]
+    fn the_codecs_are_those_of_the_channel() {
+        let mut films = lineup_channel("1 5 Films");
+        films.video_codec = crate::domain::VideoCodec::Hevc;
+        films.audio_codec = crate::domain::AudioCodec::Ac3;
+        let text = render(&[films], "http://tv", &Options::default());
+        let hints = "tvc-stream-vcodec=\"hevc\" tvc-stream-acodec=\"ac3\",Films\n";
+        assert!(text.contains(hints), "{text}");
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub(crate) mod tests {
             rate: FrameRate { num: 25, den: 1 },
             video_codec: crate::domain::VideoCodec::H264,
             audio_codec: crate::domain::AudioCodec::Aac,
+            audio_layout: crate::domain::AudioLayout::Stereo,
         }
     }
 }

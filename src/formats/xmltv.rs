@@ -6,13 +6,19 @@
 //!
 //! Written for what clients do with it: three display names for Plex's mapping, the category they
 //! sort by first, both kinds of episode number, and a `dd_progid` that tells shows apart (without
-//! one, Jellyfin takes equal episode numbers of different shows for the same programme).
+//! one, Jellyfin takes equal episode numbers of different shows for the same programme). Exactly one
+//! of `new` and `previously-shown` is there: Plex takes what says neither for new, and hides "new"
+//! where both stand.
+
+pub mod proof;
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use super::{escape_xml as escape, is_absolute};
-use crate::domain::{LineupChannel, MediaKind, Programme, Showing, UtcMillis};
+use crate::domain::{
+    AudioCodec, AudioLayout, Details, LineupChannel, MediaKind, Programme, Showing, UtcMillis,
+};
 
 /// Takes the guide as it is written.
 pub trait Output {
@@ -44,6 +50,11 @@ impl<'a, O: Output> Writer<'a, O> {
             writer.channel(channel);
         }
         writer
+    }
+
+    /// Goes on in another place with a guide whose channels were written already.
+    pub fn resume(out: &'a mut O) -> Self {
+        Self { out, line: String::new() }
     }
 
     fn channel(&mut self, channel: &LineupChannel) {
@@ -94,21 +105,30 @@ impl<'a, O: Output> Writer<'a, O> {
             self.element("sub-title", "", sub_title);
         }
         self.element("desc", "", &programme.description);
+        self.credits(&programme.details);
         if let Some(date) = date(programme) {
             self.element("date", "", &date);
         }
         self.categories(programme);
         self.episode_numbers(programme);
-        if channel.is_hd() {
-            self.line.push_str("    <video><quality>HDTV</quality></video>\n");
+        if programme.media.is_some() {
+            self.picture_and_sound(channel);
         }
-        match programme.showing {
-            Showing::New => self.line.push_str("    <new/>\n"),
-            Showing::Repeat => self.line.push_str("    <previously-shown/>\n"),
-            Showing::Unknown => {}
+        match (programme.showing, programme.shown_before) {
+            (Showing::New, _) => self.line.push_str("    <new/>\n"),
+            (Showing::Repeat, None) => self.line.push_str("    <previously-shown/>\n"),
+            (Showing::Repeat, Some(before)) => {
+                self.line.push_str("    <previously-shown start=\"");
+                stamp(&mut self.line, before);
+                self.line.push_str("\"/>\n");
+            }
         }
         if let Some(rating) = programme.rating.as_deref().map(str::trim).filter(|r| !r.is_empty()) {
             self.rating(rating);
+        }
+        if let Some(stars) = programme.details.stars {
+            let stars = format!("{}.{}/10", stars / 10, stars % 10);
+            self.line.push_str(&format!("    <star-rating><value>{stars}</value></star-rating>\n"));
         }
         self.line.push_str("  </programme>\n");
         self.flush();
@@ -119,6 +139,62 @@ impl<'a, O: Output> Writer<'a, O> {
         self.out.text("</tv>\n");
     }
 
+    fn credits(&mut self, details: &Details) {
+        let is_named = |name: &str| !name.trim().is_empty();
+        let makers = [("director", &details.directors), ("writer", &details.writers)];
+        let named = makers.iter().any(|(_, names)| names.iter().any(|name| is_named(name)))
+            || details.actors.iter().any(|actor| is_named(&actor.name));
+        if !named {
+            return;
+        }
+        self.line.push_str("    <credits>\n");
+        let mut one = |element: &str, attribute: Option<&str>, name: &str| {
+            if !is_named(name) {
+                return;
+            }
+            self.line.push_str("      <");
+            self.line.push_str(element);
+            if let Some(role) = attribute.filter(|role| is_named(role)) {
+                self.line.push_str(" role=\"");
+                escape(&mut self.line, role.trim());
+                self.line.push('"');
+            }
+            self.line.push('>');
+            escape(&mut self.line, name.trim());
+            self.line.push_str("</");
+            self.line.push_str(element);
+            self.line.push_str(">\n");
+        };
+        // In the order of the DTD: directors, actors, writers.
+        makers[0].1.iter().for_each(|name| one(makers[0].0, None, name));
+        details.actors.iter().for_each(|a| one("actor", a.role.as_deref(), &a.name));
+        makers[1].1.iter().for_each(|name| one(makers[1].0, None, name));
+        self.line.push_str("    </credits>\n");
+    }
+
+    fn picture_and_sound(&mut self, channel: &LineupChannel) {
+        let (width, height) = (u64::from(channel.width), u64::from(channel.height));
+        self.line.push_str("    <video>");
+        // Sizes are even, so 16:9 is often missed by a pixel: 854 × 480.
+        let near = |across: u64, down: u64| {
+            (width * down).abs_diff(height * across) * 100 <= height * across
+        };
+        let shapes = [(16, 9), (4, 3), (21, 9), (1, 1)];
+        if let Some((across, down)) = shapes.into_iter().find(|(a, d)| near(*a, *d)) {
+            self.line.push_str(&format!("<aspect>{across}:{down}</aspect>"));
+        }
+        if channel.is_hd() {
+            self.line.push_str("<quality>HDTV</quality>");
+        }
+        self.line.push_str("</video>\n    <audio><stereo>");
+        self.line.push_str(match (channel.audio_layout, channel.audio_codec) {
+            (AudioLayout::Stereo, _) => "stereo",
+            (AudioLayout::Surround, AudioCodec::Ac3) => "dolby digital",
+            (AudioLayout::Surround, AudioCodec::Aac) => "surround",
+        });
+        self.line.push_str("</stereo></audio>\n");
+    }
+
     fn categories(&mut self, programme: &Programme) {
         let first = match programme.kind {
             Some(MediaKind::Movie) => Some("Movie"),
@@ -126,7 +202,16 @@ impl<'a, O: Output> Writer<'a, O> {
             Some(MediaKind::MusicVideo) => Some("Music"),
             Some(MediaKind::Live | MediaKind::Other) | None => None,
         };
+        // Jellyfin takes anything with the category "movie" for a film, and drops its episode.
+        let misleading: &[&str] = match programme.kind {
+            Some(MediaKind::Movie) => &["series", "episode"],
+            Some(MediaKind::Episode | MediaKind::MusicVideo) => &["movie", "film"],
+            Some(MediaKind::Live | MediaKind::Other) | None => &[],
+        };
+        let leads_on =
+            |genre: &&str| misleading.iter().any(|word| genre.eq_ignore_ascii_case(word));
         let genres = programme.genres.iter().map(|genre| genre.trim());
+        let genres = genres.filter(|genre| !leads_on(genre));
         let mut written: Vec<String> = Vec::new();
         for category in first.into_iter().chain(genres).filter(|category| !category.is_empty()) {
             let folded = category.to_lowercase();
@@ -149,7 +234,9 @@ impl<'a, O: Output> Writer<'a, O> {
                 counted = season.to_string();
             }
             shown.push_str(&format!("E{episode:02}"));
-            if let Some(last) = programme.episode_end.filter(|last| *last > episode) {
+            // Kodi reads no range here; without a season it has nothing else to read.
+            let last = programme.episode_end.filter(|last| *last > episode);
+            if let Some(last) = last.filter(|_| !counted.is_empty()) {
                 shown.push_str(&format!("-E{last:02}"));
             }
             counted.push_str(&format!(".{}.", episode - 1));
@@ -162,6 +249,17 @@ impl<'a, O: Output> Writer<'a, O> {
     }
 
     fn rating(&mut self, rating: &str) {
+        // Descriptions have it as `Rated PG-13`, `US:PG-13` or `USA:TV-14 / DE:12`.
+        let rating = rating.split('/').next().unwrap_or(rating).trim();
+        let rating = rating.strip_prefix("Rated ").unwrap_or(rating);
+        let rating = match rating.split_once(':') {
+            Some((country, rest)) if country.eq_ignore_ascii_case("us") => rest.trim(),
+            Some((country, rest)) if country.eq_ignore_ascii_case("usa") => rest.trim(),
+            Some(_) | None => rating,
+        };
+        if rating.is_empty() {
+            return;
+        }
         let system = match rating {
             "G" | "PG" | "PG-13" | "R" | "NC-17" => " system=\"MPAA\"",
             rating if rating.starts_with("TV-") => " system=\"VCHIP\"",

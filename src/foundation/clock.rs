@@ -77,6 +77,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// Processor time that the calling thread has used; `None` where the system does not tell.
+pub fn thread_cpu() -> Option<std::time::Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    std::time::Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 fn wall_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -141,7 +141,9 @@ fn guide_in(
     if form == Form::Encoded {
         put(&mut headers, CONTENT_ENCODING, "gzip");
     }
-    Ok((headers, guide.xml_gz(base.as_str())).into_response())
+    put(&mut headers, CONTENT_LENGTH, &guide.gzip_length(base.as_str()).to_string());
+    let chunks = guide.gzip(base.as_str()).map(Ok::<_, std::io::Error>);
+    Ok((headers, Body::from_stream(stream::iter(chunks))).into_response())
 }
 
 /// Headers of a document that players on other pages may read.

@@ -17,7 +17,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::control::guide::GuideState;
 use crate::control::operations::Query;
+use crate::domain::UtcMillis;
 use crate::stream::pool::PoolLoad;
 use crate::stream::{ChannelState, Tuning};
 
@@ -69,6 +71,7 @@ pub(super) async fn metrics(Has(state): Has<State>) -> Result<Response, ApiError
     let mut book = Book::default();
     book.pool(&health.pool);
     book.streams(state.control.tuning());
+    book.guide(&state.control.guide_state(), state.now());
     if let Ok(guard) = state.control.operations().ask(Query::Guard).await {
         let restarts = guard.body["restarts_in_60_s"].as_i64().unwrap_or_default();
         book.gauge("restart_rate_per_minute", "Restarts in the last 60 seconds", restarts);
@@ -162,6 +165,63 @@ impl Book {
         for (name, help, value) in counters {
             self.counter(name, help, value);
         }
+    }
+
+    /// The guide, and how it stands to line-up and stream.
+    fn guide(&mut self, guide: &GuideState, now: UtcMillis) {
+        let totals = &guide.totals;
+        let counters = [
+            ("xmltv_builds", "Guides built", totals.builds),
+            ("xmltv_build_failures", "Guides that could not be built", totals.failed_builds),
+            (
+                "xmltv_validation_error",
+                "Channels of a guide that could not be read back and lost their details",
+                totals.validation_errors,
+            ),
+            ("metadata_lookup_success", "Programmes whose media is known", totals.tally.lookups),
+            (
+                "metadata_lookup_failure",
+                "Programmes whose media is gone",
+                totals.tally.failed_lookups,
+            ),
+            (
+                "placeholder_title_generated",
+                "Titles that said nothing and were replaced",
+                totals.tally.placeholders,
+            ),
+            (
+                "guide_template_failures",
+                "Times that a template of the guide gave nothing",
+                totals.tally.failed_templates,
+            ),
+            (
+                "episode_metadata_missing",
+                "Episodes without a number in a guide",
+                totals.episodes_without_number,
+            ),
+            (
+                "movie_metadata_missing",
+                "Films without a year in a guide",
+                totals.films_without_year,
+            ),
+        ];
+        for (name, help, value) in counters {
+            self.counter(name, help, value);
+        }
+        let mismatches = "Channels that are in the line-up or in the guide only";
+        self.gauge("xmltv_lineup_mismatches", mismatches, int(guide.mismatches.len()));
+        let drift = "Difference between guide and stream in when a programme on air began, at most";
+        self.gauge("drift_delta_milliseconds", drift, guide.drift_ms);
+        let Some(report) = &guide.report else { return };
+        self.gauge("guide_channels", "Channels in the guide", int(report.channels));
+        self.gauge("guide_programmes", "Programmes in the guide", int(report.programmes));
+        self.gauge("guide_xml_bytes", "Length of the guide", int(report.xml_bytes));
+        let empty = "Channels of the guide with nothing but \"No programming\"";
+        self.gauge("guide_channels_without_programme", empty, int(report.without_programme.len()));
+        let took = i64::try_from(report.took_ms).unwrap_or(i64::MAX);
+        self.gauge("guide_build_milliseconds", "How long the last build took", took);
+        let age = now.since(report.built) / 1000;
+        self.gauge("guide_age_seconds", "How old the guide is", age);
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: i64) {

@@ -177,7 +177,7 @@ mod tests {
         for (path, item) in document["paths"].as_object().unwrap() {
             let tuner =
                 ["/discover", "/lineup", "/status.json", "/device.xml", "/auto/", "/hdhomerun/"];
-            let open = path.starts_with("/iptv/")
+            let open = path.starts_with("/iptv/") && path != "/iptv/xmltv/refresh"
                 || tuner.iter().any(|start| path.starts_with(start))
                 || path == "/{tuner}/{vnum}"
                 || path == "/api/health/live"

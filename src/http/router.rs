@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, choices, collections, health, libraries, limits, media, playlists,
+    agent, channels, choices, collections, guide, health, libraries, limits, media, playlists,
     preparation, profiles, resolutions, search, sessions, settings, slates, transcoding,
     watermarks,
 };
@@ -84,6 +84,7 @@ fn streams() -> OpenApiRouter<State> {
         .at("/iptv/channels.m3u",               routes!(feeds::playlist))
         .at("/iptv/xmltv.xml",                  routes!(feeds::guide))
         .at("/iptv/xmltv.xml.gz",               routes!(feeds::guide_file))
+        .at("/hdhomerun/epg",                   routes!(feeds::guide))
         .hidden("/iptv/channel/{file}",         channel) // documented as {number}.ts and .m3u8
         .at("/iptv/hls/{number}/{file}",        routes!(hls::file, hls::file_head))
         .hidden("/iptv/hls/{number}/{file}",    options(live::preflight))
@@ -116,6 +117,10 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/channels/{channel}/restart",  routes!(channels::restart))
         .at("/api/channels/{channel}/programming", routes!(channels::programming))
         .at("/api/channels/{channel}/schedule", routes!(channels::schedule))
+        .at("/api/guide",                       routes!(guide::show))
+        .at("/api/guide/report",                routes!(guide::report))
+        .at("/api/guide/rebuild",               routes!(guide::rebuild))
+        .at("/iptv/xmltv/refresh",              routes!(guide::refresh))
         .at("/api/collections",                 routes!(collections::list, collections::create))
         .at("/api/collections/import",          routes!(collections::import))
         .at("/api/collections/smart",           routes!(choices::create_smart))

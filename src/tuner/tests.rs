@@ -363,5 +363,6 @@ fn channel(id: i64, number: &str, name: &str) -> LineupChannel {
         rate: FrameRate { num: 25, den: 1 },
         video_codec: crate::domain::VideoCodec::H264,
         audio_codec: crate::domain::AudioCodec::Aac,
+        audio_layout: crate::domain::AudioLayout::Stereo,
     }
 }

@@ -443,6 +443,7 @@ mod tests {
             rate: FrameRate { num: 25, den: 1 },
             video_codec: crate::domain::VideoCodec::H264,
             audio_codec: crate::domain::AudioCodec::Aac,
+            audio_layout: crate::domain::AudioLayout::Stereo,
         };
         vec![channel(1, "5", "Films"), channel(2, "7.1", "Shows")]
     }

@@ -61,19 +61,43 @@ fn nothing_to_play_says_so() {
 }
 
 #[test]
-fn what_was_first_shown_in_the_last_two_weeks_is_new() {
-    let shown = |aired: Option<&str>, year: Option<u32>| {
+fn what_is_at_most_two_weeks_old_is_fresh() {
+    let fresh = |aired: Option<&str>, year: Option<u32>, added_days_ago: i64| {
         let mut media = media(MediaKind::Movie, "x");
         media.aired = aired.map(str::to_owned);
         media.year = year;
-        entry(&media).showing
+        media.added = slot().start.plus_ms(-added_days_ago * 86_400_000);
+        entry(&media).showing == Showing::New
     };
-    assert_eq!(shown(Some("2026-11-08"), None), Showing::New);
-    assert_eq!(shown(Some("2026-11-07"), None), Showing::Repeat);
-    assert_eq!(shown(Some("2027-01-01"), Some(1990)), Showing::New);
-    assert_eq!(shown(Some("bad"), Some(1990)), Showing::Repeat);
-    assert_eq!(shown(None, Some(2025)), Showing::Unknown);
-    assert_eq!(shown(None, None), Showing::Unknown);
+    assert!(fresh(Some("2026-11-08"), None, 99));
+    assert!(!fresh(Some("2026-11-07"), None, 1));
+    assert!(!fresh(Some("2025-11-20"), None, 1));
+    assert!(fresh(Some("2027-01-01"), Some(1990), 99));
+    assert!(!fresh(Some("bad"), Some(1990), 1));
+    assert!(fresh(None, Some(2025), 14) && !fresh(None, Some(2025), 15));
+    assert!(fresh(None, None, 0) && !fresh(None, None, 15) && !fresh(None, Some(2024), 1));
+    let mut relay = media(MediaKind::Live, "News");
+    relay.added = slot().start;
+    assert_eq!(entry(&relay).showing, Showing::Repeat);
+}
+
+#[test]
+fn only_the_first_showing_on_a_channel_is_new() {
+    let mut media = media(MediaKind::Movie, "Fresh");
+    media.added = slot().start;
+    let again = Slot { start: slot().stop, stop: slot().stop.plus_ms(60_000), ..slot() };
+    let slots = [slot(), again];
+    let shown = |was_shown: bool| -> Vec<(Showing, Option<UtcMillis>)> {
+        let listed = |entry: &Entry| {
+            let before = shown_before(entry, &slots);
+            let programme = listed(entry, &slots, Some(&media), "Films", before, was_shown);
+            (programme.showing, programme.shown_before)
+        };
+        entries(&slots, false).iter().map(listed).collect()
+    };
+    let second = (Showing::Repeat, Some(slot().start));
+    assert_eq!(shown(false), [(Showing::New, None), second]);
+    assert_eq!(shown(true), [(Showing::Repeat, None), second]);
 }
 
 proptest! {
@@ -93,6 +117,7 @@ proptest! {
             let programme = programme(&slot, media, "Films");
             prop_assert_eq!(usable(&programme.title), Some(programme.title.as_str()));
             prop_assert!(!programme.description.trim().is_empty());
+            prop_assert!(programme.sub_title.is_none_or(|text| usable(&text).is_some()));
         }
     }
 }

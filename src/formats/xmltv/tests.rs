@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 
 use super::super::tests::lineup_channel;
 use super::*;
-use crate::domain::MediaId;
+use crate::domain::{Actor, MediaId};
 
 #[test]
 fn the_guide_reads_as_published() {
@@ -29,8 +29,26 @@ fn episode_numbers_of_all_kinds() {
     check_numbers(Some(1), Some(2), None, "0.1. S01E02");
     check_numbers(Some(12), Some(9), Some(11), "11.8. S12E09-E11");
     check_numbers(Some(0), Some(3), None, ".2. S00E03");
+    check_numbers(Some(0), Some(3), Some(4), ".2. S00E03");
     check_numbers(None, Some(104), None, ".103. E104");
     check_numbers(Some(1), None, None, "");
+}
+
+#[test]
+fn a_rating_is_the_one_that_clients_know() {
+    let rated = |rating: &str| {
+        let mut entry = programme("0 10", "Lost");
+        entry.rating = Some(rating.to_owned());
+        let text = guide(&[lineup_channel("1 5 x")], &[(0, entry)]).with_base("");
+        let rating = text.lines().find(|line| line.contains("<rating"));
+        rating.map(|line| line.trim().replace("<value>", "").replace("</value></rating>", ""))
+    };
+    let is = |rating: &str, expected: &str| assert_eq!(rated(rating).as_deref(), Some(expected));
+    is("Rated PG-13", "<rating system=\"MPAA\">PG-13");
+    is("US:TV-14 / DE:12", "<rating system=\"VCHIP\">TV-14");
+    is("DE:FSK 12", "<rating>DE:FSK 12");
+    assert_eq!(rated("/ Rated R"), None);
+    assert_eq!(rated(" "), None);
 }
 
 #[test]
@@ -174,12 +192,13 @@ fn sample() -> Pieces {
     films.logo = Some("static/a&b.png".into());
     let mut shows = lineup_channel("12 7.1 Shows");
     shows.logo = Some("https://logos.example/a.png".into());
-    (shows.height, shows.width) = (360, 640);
+    (shows.height, shows.width) = (480, 854);
+    (shows.audio_codec, shows.audio_layout) = (AudioCodec::Ac3, AudioLayout::Surround);
     let mut film = programme("0 5400", "Tom & \"Jerry\" <3");
     film.kind = Some(MediaKind::Movie);
     film.sub_title = Some("Director's Cut".into());
     film.year = Some(1985);
-    film.genres = vec!["Comedy".into(), "movie".into(), "Family".into()];
+    film.genres = vec!["Comedy".into(), "movie".into(), "Family".into(), "Series".into()];
     film.rating = Some("PG-13".into());
     film.showing = Showing::Repeat;
     let mut episode = programme("0 1800", "Lost");
@@ -189,9 +208,19 @@ fn sample() -> Pieces {
     episode.aired = Some("2026-11-20".into());
     episode.rating = Some("TV-14".into());
     episode.showing = Showing::New;
+    episode.details = std::sync::Arc::new(Details {
+        directors: vec!["J. J. <Abrams>".into()],
+        writers: vec!["Lindelof".into(), " ".into()],
+        actors: vec![
+            Actor { name: "Matthew Fox".into(), role: Some("Jack \"Doc\"".into()) },
+            Actor { name: "Evangeline Lilly".into(), role: None },
+        ],
+        stars: Some(83),
+    });
     let mut song = programme("1800 2100", "Take On Me");
     song.kind = Some(MediaKind::MusicVideo);
     song.sub_title = Some("a-ha".into());
+    song.shown_before = Some(song.start.plus_ms(-3_600_000));
     let mut nothing = programme("2100 5400", "No programming");
     nothing.media = None;
     guide(&[films, shows], &[(0, film), (1, episode), (1, song), (1, nothing)])
@@ -214,21 +243,10 @@ fn programme(times: &str, title: &str) -> Programme {
         UtcMillis(1_795_305_600_000).plus_ms((seconds.parse::<f64>().unwrap() * 1000.0) as i64)
     };
     Programme {
-        start: at(start),
-        stop: at(stop),
         title: title.to_owned(),
-        sub_title: None,
         description: format!("{title}."),
-        season: None,
-        episode: None,
-        episode_end: None,
-        year: None,
-        genres: vec![],
-        rating: None,
-        aired: None,
-        kind: None,
         media: Some(MediaId(1)),
-        showing: Showing::Unknown,
+        ..Programme::untitled(at(start), at(stop))
     }
 }
 

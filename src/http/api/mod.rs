@@ -9,6 +9,7 @@ pub mod channels;
 pub mod choices;
 pub mod collection_view;
 pub mod collections;
+pub mod guide;
 pub mod health;
 pub mod libraries;
 pub mod limits;

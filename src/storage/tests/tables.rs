@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::Home;
 use crate::domain::{
-    Channel, ChannelId, Collection, CollectionId, Details, LibraryId, LibraryKind, Media, MediaFilter,
-    MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary, Order,
-    Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
+    Channel, ChannelId, Collection, CollectionId, Details, LibraryId, LibraryKind, Media,
+    MediaFilter, MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary,
+    Order, Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
 };
 use crate::storage::StorageError;
 
