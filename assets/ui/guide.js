@@ -39,7 +39,33 @@ async function load({ keepPlace = false } = {}) {
   if (turn !== asked) return;
   state.data = data;
   state.skew = data.now - Date.now();
+  drawDays();
   draw(keepPlace);
+}
+
+/** The days that the guide has, as people call them. */
+function drawDays() {
+  const place = find("#day");
+  const midnight = (ms) => new Date(ms).setHours(0, 0, 0, 0);
+  const days = [];
+  for (let at = midnight(state.data.first ?? now()); at < (state.data.last ?? now() + 1); at = midnight(at + 36 * 3600000)) days.push(at);
+  const names = new Map([[midnight(now()), "Today"], [midnight(midnight(now()) + 36 * 3600000), "Tomorrow"], [midnight(midnight(now()) - 12 * 3600000), "Yesterday"]]);
+  const shown = midnight(Math.max(state.from, state.data.first ?? state.from) + (visible() * 60000) / 2);
+  // A list that is open must not be made anew under the pointer.
+  const known = [...place.options].map((option) => option.value).join();
+  if (known !== days.join()) place.replaceChildren(...days.map((at) => el("option", { value: at, text: names.get(at) ?? day(at) })));
+  place.value = shown;
+}
+
+/** Goes to the same time of another day. */
+async function toDay(midnight) {
+  const today = new Date(now()).setHours(0, 0, 0, 0);
+  if (midnight === today) return toNow(false);
+  state.follow = false;
+  const at = midnight + (now() - today);
+  state.from = floor(Math.max(at, state.data.first ?? at) - visible() * 60000 * 0.3);
+  state.chosen = null;
+  await guarded(load());
 }
 
 /** The largest scale at which a usual programme still has room for its title. */
@@ -116,7 +142,7 @@ function drawGrid(keepPlace) {
     const start = Math.max(programme.start, data.from);
     const stop = Math.min(programme.stop, data.to);
     const wide = (stop - start) * scale;
-    const extra = subtitle(programme);
+    const extra = [programme.new ? "New" : null, subtitle(programme)].filter(Boolean).join(" · ");
     const cell = el("div", { class: "cell", role: "gridcell", tabindex: "-1", title: wide < 90 ? programme.title : undefined, data: { row, column, start: programme.start, stop: programme.stop }, style: { left: x(start), width: `${Math.max(3, wide - 3).toFixed(1)}px` } });
     if (programme.media === null) cell.classList.add("none");
     if (wide < 44) cell.classList.add("thin");
@@ -224,9 +250,10 @@ function describe(channel, programme) {
   const watch = el("a", { class: `button ${on ? "main" : ""}`, href: `/player/${channel.number}` }, icon("play"), on ? "Watch" : `Watch ${channel.name} now`);
   strip.replaceChildren(logo(channel),
     el("div", { class: "words" },
-      el("div", { class: "spread" }, el("b", { text: programme.title }), on ? el("span", { class: "livedot" }, el("i"), "On now") : null),
+      el("div", { class: "spread" }, el("b", { text: programme.title }), on ? el("span", { class: "livedot" }, el("i"), "On now") : null, programme.new ? el("span", { class: "badge info", text: "New" }) : null),
       el("div", { class: "number", text: [extra, when, channel.name, programme.rating].filter(Boolean).join(" · ") }),
-      el("div", { class: "plot", text: programme.description })),
+      el("div", { class: "plot", text: programme.description }),
+      programme.cast ? el("div", { class: "number cut", text: `With ${programme.cast.join(", ")}` }) : null),
     watch);
   strip.hidden = false;
 }
@@ -344,6 +371,7 @@ find("#view-grid").addEventListener("click", () => show("grid"));
 find("#earlier").addEventListener("click", () => turn(-1));
 find("#later").addEventListener("click", () => turn(1));
 find("#now").addEventListener("click", () => toNow(false));
+find("#day").addEventListener("change", (event) => toDay(Number(event.target.value)));
 find("#zoom-in").addEventListener("click", () => zoom(-1));
 find("#zoom-out").addEventListener("click", () => zoom(1));
 let resized = 0;

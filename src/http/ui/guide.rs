@@ -10,7 +10,7 @@ use super::super::api::within;
 use super::super::error::ApiError;
 use super::super::extract::{Json, Query};
 use super::super::state::State;
-use crate::domain::{LineupChannel, Programme, UtcMillis};
+use crate::domain::{LineupChannel, Programme, Showing, UtcMillis};
 
 /// Longest window, in minutes.
 const LONGEST_MIN: i64 = 24 * 60;
@@ -31,6 +31,9 @@ pub(super) struct Window {
     now: i64,
     from: i64,
     to: i64,
+    /// What the guide covers in all, where there is one.
+    first: Option<i64>,
+    last: Option<i64>,
     channels: Vec<Row>,
 }
 
@@ -63,6 +66,10 @@ struct Cell {
     rating: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     genres: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    new: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cast: Vec<String>,
     media: Option<i64>,
 }
 
@@ -92,12 +99,18 @@ pub(super) async fn window(
         }
     };
     let channels = lineup.iter().map(row).collect();
-    Ok(Json(Window { now: now.0, from, to, channels }))
+    let guide = state.control.guide();
+    let first = guide.as_ref().map(|guide| guide.report().from.0);
+    let last = guide.as_ref().map(|guide| guide.report().until.0);
+    Ok(Json(Window { now: now.0, from, to, first, last, channels }))
 }
 
 impl From<Programme> for Cell {
     fn from(programme: Programme) -> Self {
+        let cast = programme.details.actors.iter().take(4).map(|actor| actor.name.clone());
         Self {
+            new: programme.showing == Showing::New && programme.media.is_some(),
+            cast: cast.collect(),
             start: programme.start.0,
             stop: programme.stop.0,
             title: programme.title,
