@@ -440,6 +440,14 @@ impl Tuning {
         **self.core.throttle.load()
     }
 
+    /// What a channel plays at an instant and from where in it, in milliseconds, by the timeline
+    /// that streams of it are made of; `None` when nothing is planned then.
+    pub fn playing_at(&self, channel: ChannelId, at: UtcMillis) -> Option<(MediaId, i64)> {
+        let on_air = Arc::clone(&self.core.lock().get(&channel)?.on_air);
+        let slot = on_air.timeline.at(at)?;
+        Some((slot.media?, slot.in_ms + at.since(slot.start)))
+    }
+
     /// How a channel is, or `None` when it does not run.
     pub fn state(&self, channel: ChannelId) -> Option<ChannelState> {
         self.core.live(channel).map(|live| self.core.state(&live))

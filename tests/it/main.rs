@@ -11,6 +11,7 @@ mod clients;
 mod demo;
 mod direct;
 mod durable;
+mod guide_clients;
 mod hls;
 mod hls_fragments;
 mod hls_texts;
