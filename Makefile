@@ -41,10 +41,10 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
-# Shards: start tune cold join heal viewers channels. Results are kept below target/bench as JSON.
+# Shards: start plan tune cold join heal guide viewers channels. Results are kept below target/bench as JSON.
 bench:
 	@scripts/packages.sh run
-	BENCH="$(if $(BENCH),$(BENCH),start,plan,tune,cold,join,heal,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
+	BENCH="$(if $(BENCH),$(BENCH),start,plan,tune,cold,join,heal,guide,viewers,channels)" $(if $(BASE),BASE="$(BASE)") $(CARGO) bench --locked --bench limits
 
 eval:
 	@scripts/packages.sh run

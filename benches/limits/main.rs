@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a benchmark")]
 
+mod guide;
 mod heal;
 mod ledger;
 mod load;

@@ -19,7 +19,8 @@ use super::server::Server;
 use super::setting;
 use super::viewers::{Crowd, glimpse, until_moving};
 
-const ALL: [&str; 8] = ["start", "plan", "tune", "cold", "join", "heal", "viewers", "channels"];
+const ALL: [&str; 9] =
+    ["start", "plan", "tune", "cold", "join", "heal", "guide", "viewers", "channels"];
 
 /// Runs the shards that `BENCH` names, or all; whether all of them could be run.
 pub async fn run() -> bool {
@@ -42,6 +43,7 @@ pub async fn run() -> bool {
             "cold" => cold().await,
             "join" => join().await,
             "heal" => super::heal::heal().await,
+            "guide" => super::guide::guide().await,
             "viewers" => viewers().await,
             _ => channels().await,
         };
