@@ -99,6 +99,7 @@ function open(profile, clone) {
   for (const key of ["width", "height", "framerate", "video_format", "video_preset", "video_bitrate", "video_buffer_size", "scaling_behavior", "deinterlace", "audio_format", "audio_channels", "audio_bitrate", "hls_format"]) elements[key].value = from[key];
   elements.loudness_target.value = from.loudness_target ?? "";
   elements.audio_languages.value = from.audio_languages.join(", ");
+  elements.audio_renditions.value = from.audio_renditions.join(", ");
   for (const key of ["tone_map", "copy_video", "copy_audio"]) elements[key].checked = from[key];
   elements.subtitle_mode.value = from.subtitles.mode;
   elements.subtitle_choice.value = from.subtitles.choice;
@@ -123,7 +124,7 @@ function recode(event) {
   const { audio_format: codec, audio_channels: channels, audio_bitrate: rate, video_format: video } = form.elements;
   if (event) rate.value = SOUND_RATES[codec.value][channels.value];
   const lost = [video.value === "hevc" ? "HEVC" : "", codec.value === "ac3" ? "AC-3" : ""].filter(Boolean);
-  find("#codec-note").textContent = lost.length ? `Browsers do not play ${lost.join(" and ")}: the player page stays dark or silent. Players and receivers that know it get it as it is.` : "";
+  find("#codec-note").textContent = lost.length ? `Many browsers do not play ${lost.join(" and ")}: the player page says so there. Players and receivers that know it get it as it is.` : "";
 }
 for (const name of ["audio_format", "audio_channels"]) form.elements[name].addEventListener("change", recode);
 form.elements.video_format.addEventListener("change", () => recode());
@@ -138,6 +139,7 @@ onSubmit(form, async () => {
     framerate: elements.framerate.value,
     loudness_target: number(elements.loudness_target.value),
     audio_languages: codes(elements.audio_languages.value),
+    audio_renditions: codes(elements.audio_renditions.value),
     subtitles: { mode: elements.subtitle_mode.value, choice: elements.subtitle_choice.value, languages: codes(elements.subtitle_languages.value) },
   };
   for (const key of ["width", "height", "video_bitrate", "video_buffer_size", "audio_channels", "audio_bitrate"]) body[key] = Number(elements[key].value);

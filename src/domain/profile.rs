@@ -129,6 +129,10 @@ pub struct Profile {
     pub copy_audio: bool,
     /// Languages of the sound in order of preference; empty takes the file's default track.
     pub audio_languages: Vec<Language>,
+    /// Further languages that HLS offers beside the one that is heard. Profiles stored before there
+    /// was a choice do not say.
+    #[serde(default)]
+    pub audio_renditions: Vec<Language>,
     /// Which subtitles are shown, and how.
     pub subtitles: SubtitleRule,
     /// How HLS carries it. Profiles stored before there was a choice do not say.
@@ -137,6 +141,9 @@ pub struct Profile {
     /// What is drawn over the picture: the channel's, so it is not stored with the profile.
     #[serde(skip)]
     pub watermark: Option<Mark>,
+    /// Whether it is for sound alone, with a still for its picture; see [`Self::voice`].
+    #[serde(skip)]
+    pub sound_only: bool,
 }
 
 impl Profile {
@@ -171,9 +178,11 @@ impl Profile {
                     copy_video: true,
                     copy_audio: true,
                     audio_languages: Vec::new(),
+                    audio_renditions: Vec::new(),
                     subtitles: SubtitleRule::default(),
                     hls_format: HlsFormat::Auto,
                     watermark: None,
+                    sound_only: false,
                 });
             }
         }
@@ -226,9 +235,11 @@ impl Profile {
             copy_video,
             copy_audio,
             audio_languages,
+            audio_renditions: _,
             subtitles,
             hls_format: _,
             watermark,
+            sound_only,
         } = self;
         let burned = (subtitles.mode == SubtitleMode::Burn).then_some(subtitles);
         let mut digest = Digest::default();
@@ -249,6 +260,9 @@ impl Profile {
             for language in languages {
                 digest.add(format_args!(" {language}"));
             }
+        }
+        if *sound_only {
+            digest.add(format_args!(" sound"));
         }
         if let Some(mark) = watermark {
             let Mark { look, digest: image, kind: _, file: _ } = mark;
@@ -277,6 +291,29 @@ impl Profile {
             grid.push_str(" fmp4");
         }
         grid
+    }
+
+    /// What sound in `language` is conformed to that is heard beside a picture of this profile: the same
+    /// sound on the same grid of frames, with the smallest picture.
+    pub fn voice(&self, language: &Language) -> Self {
+        let plain = Self::named("360p25").unwrap_or_else(|| self.clone());
+        Self {
+            name: format!("{}, {language}", self.name),
+            width: *Self::WIDTHS.start(),
+            height: *Self::HEIGHTS.start(),
+            rate: self.rate,
+            video_kbps: *Self::VIDEO_KBPS.start(),
+            buffer_kbit: *Self::BUFFER_KBIT.start(),
+            preset: Preset::Ultrafast,
+            audio_codec: self.audio_codec,
+            audio_layout: self.audio_layout,
+            audio_kbps: self.audio_kbps,
+            loudness_lufs: self.loudness_lufs,
+            copy_audio: self.copy_audio,
+            audio_languages: vec![language.clone()],
+            sound_only: true,
+            ..plain
+        }
     }
 
     /// Whether HLS carries it in fragmented MP4 rather than in transport streams.
@@ -448,11 +485,28 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_is_stored_by_itself_and_sounds_like_its_profile() {
+        let plain = Profile::named("720p25").unwrap();
+        let [german, french] = ["deu", "fra"].map(|code| plain.voice(&code.parse().unwrap()));
+        let shapes = [plain.shape(), german.shape(), french.shape()];
+        assert_eq!(shapes.iter().collect::<BTreeSet<_>>().len(), 3, "{shapes:?}");
+        assert_eq!((german.rate, german.audio_ticks()), (plain.rate, plain.audio_ticks()));
+        let offered = Profile { audio_renditions: german.audio_languages.clone(), ..plain.clone() };
+        assert!(plain.flows_into(&offered) && plain.shape() == offered.shape());
+        let louder = Profile { loudness_lufs: Some(-23), video_kbps: 900, ..plain.clone() };
+        assert_ne!(louder.voice(&"deu".parse().unwrap()).shape(), german.shape());
+        let sharper = Profile { video_kbps: 900, ..plain };
+        assert_eq!(sharper.voice(&"deu".parse().unwrap()).shape(), german.shape());
+    }
+
+    #[test]
     fn a_profile_from_before_there_was_a_choice_of_codecs_keeps_its_renditions() {
         let plain = Profile::named("720p25").unwrap();
         assert_eq!(plain.shape(), "1280x720p25-0163859f0d7f7331");
         let mut json = serde_json::to_value(&plain).unwrap();
-        for field in ["video_codec", "audio_codec", "audio_layout", "hls_format"] {
+        for field in
+            ["video_codec", "audio_codec", "audio_layout", "hls_format", "audio_renditions"]
+        {
             assert!(json.as_object_mut().unwrap().remove(field).is_some(), "{field}");
         }
         assert_eq!(serde_json::from_value::<Profile>(json).unwrap(), plain);

@@ -7,6 +7,8 @@
 //!
 //! Asking is free: HEAD and OPTIONS start nothing, and neither does a copy that is still good.
 
+mod file;
+
 use std::hash::Hasher;
 
 use axum::body::Bytes;
@@ -19,11 +21,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::{Channel, ChannelNumber};
+use crate::domain::{AudioCodec, Channel, ChannelNumber};
 use crate::stream::fnv::Fnv;
 use crate::stream::texts::{Language, TextError, TextName};
-use crate::stream::{Container, Form, InitName, PlaylistError, SegmentError, SegmentName, Wish};
+use crate::stream::{Form, InitName, PlaylistError, SegmentError, SegmentName, Wish};
 
+use self::file::{File, kind_of};
 use super::auth::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::Path;
@@ -43,69 +46,6 @@ const A_WHILE: &str = "public, max-age=10";
 /// A playlist, which gets a segment every few seconds.
 const A_SECOND: &str = "public, max-age=1";
 const NEVER: &str = "no-store";
-
-/// A file of a channel's HLS folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum File {
-    /// `live.m3u8` and `low.m3u8`: the playlist of what is on air.
-    Live(Form),
-    /// `master.m3u8` and `master-low.m3u8`: what the stream is, and where its playlist.
-    Master(Form),
-    /// `{n}-{print}.ts`, or a part of it, `{n}.{part}-{print}.ts`; `.m4s` in fragmented MP4.
-    Segment(SegmentName),
-    /// `{n}.ts` or `{n}.m4s`: whatever the segment shows now.
-    Numbered(i64),
-    /// `init-{print}.mp4`: what fragmented MP4 begins with.
-    Init(InitName),
-    /// `texts-{language}.m3u8`: the playlist of subtitle texts.
-    Texts(Language),
-    /// `{n}-{language}-{print}.vtt`: a segment of them.
-    Text(TextName),
-}
-
-fn kind_of(container: Container) -> &'static str {
-    match container {
-        Container::Ts => TS,
-        Container::Fmp4 => MP4,
-    }
-}
-
-impl File {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "live.m3u8" => return Some(Self::Live(Form::Plain)),
-            "low.m3u8" => return Some(Self::Live(Form::LowLatency)),
-            "master.m3u8" => return Some(Self::Master(Form::Plain)),
-            "master-low.m3u8" => return Some(Self::Master(Form::LowLatency)),
-            _ => {}
-        }
-        if let Some(language) = name.strip_prefix("texts-").and_then(|n| n.strip_suffix(".m3u8")) {
-            return language.parse().ok().map(Self::Texts); // reason: it is no file then
-        }
-        if let Some(stem) = name.strip_suffix(".vtt") {
-            return stem.parse().ok().map(Self::Text); // reason: it is no file then
-        }
-        // reason: what is none of these is no file.
-        let segment = || name.parse().ok().map(Self::Segment);
-        let init = || name.parse().ok().map(Self::Init);
-        let numbered = || {
-            let (n, extension) = name.rsplit_once('.')?;
-            Container::named(extension)?;
-            n.parse().ok().map(Self::Numbered)
-        };
-        segment().or_else(init).or_else(numbered)
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Live(_) | Self::Master(_) | Self::Texts(_) => PLAYLIST,
-            Self::Text(_) => VTT,
-            Self::Segment(name) => kind_of(name.container),
-            Self::Numbered(_) => TS,
-            Self::Init(_) => MP4,
-        }
-    }
-}
 
 /// Documents an address that shares its route with the stream.
 #[utoipa::path(get, path = "/iptv/channel/{number}.m3u8", tag = "streams", operation_id = "streams_hls",
@@ -138,7 +78,7 @@ pub(super) async fn playlist(
 /// A file of a channel's HLS: a playlist, or a segment whose name says what its bytes are.
 #[utoipa::path(get, path = "", tag = "streams",
     params(("number" = String, Path, description = "Channel number"),
-           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `texts-{language}.m3u8` (subtitles), `{n}-{print}.ts`, `{n}.{part}-{print}.ts`, `{n}-{language}-{print}.vtt`, and of fragmented MP4 `{n}-{print}.m4s` and `init-{print}.mp4`, as a playlist names them, or `{n}.ts`"),
+           ("file" = String, Path, description = "`live.m3u8`, `low.m3u8` (low latency), `master.m3u8` and `master-low.m3u8` (which name these), `texts-{language}.m3u8` (subtitles), `sound-{language}.m3u8` (sound in another language), `{n}-{print}.ts`, `{n}.{part}-{print}.ts`, `{n}-{language}-{print}.vtt` (or `.aac`, `.ac3`), and of fragmented MP4 `{n}-{print}.m4s` and `init-{print}.mp4`, as a playlist names them, or `{n}.ts`"),
            ("_HLS_msn" = Option<i64>, Query, description = "Of a playlist: wait until it holds this segment"),
            ("_HLS_part" = Option<u32>, Query, description = "… or this part of it"),
            ("access_token" = Option<String>, Query, description = "Needed when keys are required")),
@@ -186,6 +126,18 @@ pub(super) async fn file(
                 let name = name.map_err(|error| no_segment(&channel, n, error))?;
                 Ok(moved(&name.to_string(), &place))
             }
+            File::Voice(Language(language)) => {
+                let (tuning, wish) = (state.control.tuning(), wish(query.as_deref())?);
+                let who = watcher.via("hls");
+                let known =
+                    language.ok_or_else(|| no_playlist(&channel, PlaylistError::NoTexts))?;
+                let playlist = tuning.voice_playlist(channel.id, who, &known, wish).await;
+                let playlist = playlist.map_err(|error| no_playlist(&channel, error))?;
+                Ok(listing(&place.fill(&playlist), &asked))
+            }
+            File::Sound(ref name, codec) => {
+                sound(&state, &channel, name, codec, found(&file)?.kind(), &place, &asked).await
+            }
             File::Init(name) => init(&state, &channel, name, &asked).await,
         }
     };
@@ -206,7 +158,8 @@ pub(super) async fn file_head(
 ) -> Response {
     let answer = numbered(&state, &number).and_then(|_| {
         let file = found(&file)?;
-        let lasts = matches!(file, File::Segment(_) | File::Text(_) | File::Init(_));
+        let lasts =
+            matches!(file, File::Segment(_) | File::Text(_) | File::Sound(..) | File::Init(_));
         let caching = if lasts { FOR_EVER } else { NEVER };
         let mut headers = headers(file.kind(), caching);
         if let File::Segment(name) = file {
@@ -373,6 +326,29 @@ async fn init(
     }
 }
 
+async fn sound(
+    state: &State,
+    channel: &Channel,
+    name: &TextName,
+    codec: AudioCodec,
+    kind: &'static str,
+    place: &Place,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let tag = format!("\"{:016x}\"", name.print);
+    let mut headers = headers(kind, FOR_EVER);
+    put(&mut headers, ETAG, &tag);
+    if is_known(asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    match state.control.tuning().voice_segment(channel.id, name).await {
+        Ok(bytes) => Ok(part(headers, bytes, asked, &tag)),
+        Err(TextError::Renamed(name)) => Ok(moved(&format!("{name}.{}", codec.as_str()), place)),
+        Err(TextError::Segment(error)) => Err(no_segment(channel, name.n, error)),
+        Err(TextError::NoTexts) => Err(no_playlist(channel, PlaylistError::NoTexts)),
+    }
+}
+
 fn text_segment(
     state: &State,
     channel: &Channel,
@@ -506,29 +482,6 @@ fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_a_playlist_a_segment_or_its_number() {
-        let name = SegmentName { n: 7, part: None, print: 0xab, container: Container::Ts };
-        let part = SegmentName { part: Some(2), ..name };
-        let fragments = SegmentName { container: Container::Fmp4, ..name };
-        assert_eq!(File::named("7-00000000000000ab.m4s"), Some(File::Segment(fragments)));
-        assert_eq!(File::named("7.m4s"), Some(File::Numbered(7)));
-        let init = File::named("init-00000000000000ab.mp4");
-        assert_eq!(init, Some(File::Init(InitName(0xab))));
-        assert_eq!(File::named("live.m3u8"), Some(File::Live(Form::Plain)));
-        assert_eq!(File::named("7.2-00000000000000ab.ts"), Some(File::Segment(part)));
-        assert_eq!(File::named("7-00000000000000ab.ts"), Some(File::Segment(name)));
-        assert_eq!(File::named("7.ts"), Some(File::Numbered(7)));
-        let deu: Language = "deu".parse().unwrap();
-        assert_eq!(File::named("texts-deu.m3u8"), Some(File::Texts(deu.clone())));
-        let text = File::named("7-deu-00000000000000ab.vtt");
-        assert_eq!(text, Some(File::Text(TextName { n: 7, language: deu, print: 0xab })));
-        assert_eq!(File::named("texts-ger.m3u8"), None);
-        for none in ["7", "7-ab.ts", "x.ts", ".ts", "live.m3u", "7-00000000000000ab"] {
-            assert_eq!(File::named(none), None, "{none}");
-        }
-    }
 
     #[test]
     fn files_get_their_address_and_the_token() {

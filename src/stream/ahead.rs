@@ -39,6 +39,7 @@ use super::decided::REMEMBER_MS;
 use super::direct::{Offer, Shelf};
 use super::slate::Cards;
 use super::store::Store;
+pub use super::voices::Voice;
 use crate::domain::{ChannelId, Media, Profile, UtcMillis};
 use crate::foundation::clock::SharedClock;
 use crate::foundation::stop::Stop;
@@ -76,6 +77,8 @@ pub struct Means {
 pub struct Plans {
     /// Every channel on air.
     pub channels: Vec<Arc<OnAir>>,
+    /// What some of them offer to hear besides.
+    pub voices: Vec<(Arc<OnAir>, Voice)>,
     /// Those with viewers.
     pub watched: HashSet<ChannelId>,
 }
@@ -369,6 +372,7 @@ impl Ahead {
     }
 }
 
+/// What every channel plays, and behind them all what some offer to hear besides.
 fn lines(plans: &Plans) -> Vec<Line<'_>> {
     let line = |on_air: &'_ Arc<OnAir>| plans.watched.contains(&on_air.channel.id);
     plans
@@ -380,5 +384,11 @@ fn lines(plans: &Plans) -> Vec<Line<'_>> {
             media: &on_air.media,
             watched: line(on_air),
         })
+        .chain(plans.voices.iter().map(|(on_air, voice)| Line {
+            profile: &voice.profile,
+            timeline: &on_air.timeline,
+            media: &voice.media,
+            watched: line(on_air),
+        }))
         .collect()
 }

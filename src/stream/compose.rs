@@ -507,7 +507,7 @@ fn slate_at(index: &RenditionIndex, frame: i64) -> Option<(GopEntry, i64)> {
 }
 
 /// Where the audio at `grid` is in a rendition whose frame 0 is `base`.
-fn find_audio(
+pub(super) fn find_audio(
     profile: &Profile,
     index: &RenditionIndex,
     base: i64,
@@ -528,7 +528,11 @@ fn find_audio(
 }
 
 /// Adds one grid position to the runs.
-fn append(runs: &mut Vec<AudioRun>, grid: i64, from: Option<(RenditionKey, GopEntry, usize)>) {
+pub(super) fn append(
+    runs: &mut Vec<AudioRun>,
+    grid: i64,
+    from: Option<(RenditionKey, GopEntry, usize)>,
+) {
     if let Some(last) = runs.last_mut() {
         let goes_on = match (&last.from, &from) {
             (None, None) => true,

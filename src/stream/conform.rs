@@ -398,7 +398,7 @@ impl Conformer {
                 }
             }
         }
-        if task.effort == Effort::Slate {
+        if task.effort == Effort::Slate || task.profile.sound_only {
             return;
         }
         let mut jobs: Vec<ConformJob> = channels
@@ -423,6 +423,13 @@ impl Conformer {
 
     /// Writes down whether something is wrong with a rendition, where every server sees it.
     fn note_failure(&self, task: &Task, failed: bool) {
+        if failed && task.profile.sound_only {
+            tracing::warn!(
+                media.id = %task.media.id,
+                "media {} has its own sound in place of another language: that cannot be prepared",
+                task.media.id
+            );
+        }
         if task.effort == Effort::Slate {
             return;
         }

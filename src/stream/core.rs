@@ -19,6 +19,7 @@ use super::rendition::{Conforming, Renditions};
 use super::segments::SegmentCache;
 use super::sessions::{JoinError, Journal, Session, ViewerInfo};
 use super::texts;
+use super::voices::Voice;
 use super::{ChannelState, Counters, OnAir, Settings, Steering, Tuning, ViewerLimits, ahead};
 use crate::domain::{ChannelId, Fact, SessionEnd, ViewerId};
 use crate::foundation::clock::SharedClock;
@@ -249,12 +250,17 @@ impl Core {
 
     /// What is on air on every channel, for work ahead.
     pub(super) fn plans(&self) -> ahead::Plans {
-        let channels = self.lock();
-        let watched = channels.iter().filter(|(_, entry)| entry.live.is_some());
-        ahead::Plans {
-            watched: watched.map(|(id, _)| *id).collect(),
-            channels: channels.values().map(|entry| Arc::clone(&entry.on_air)).collect(),
-        }
+        let (watched, channels): (_, Vec<_>) = {
+            let channels = self.lock();
+            let watched = channels.iter().filter(|(_, entry)| entry.live.is_some());
+            let on_air = channels.values().map(|entry| Arc::clone(&entry.on_air));
+            (watched.map(|(id, _)| *id).collect(), on_air.collect())
+        };
+        let voices = channels.iter().flat_map(|on_air| {
+            let all = Voice::all(on_air).into_iter();
+            all.map(|voice| (Arc::clone(on_air), voice))
+        });
+        ahead::Plans { watched, voices: voices.collect(), channels }
     }
 
     /// Hands a fact upwards, or counts that there was no room.

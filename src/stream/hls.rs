@@ -272,7 +272,7 @@ fn line(text: &mut String, line: fmt::Arguments<'_>) {
 }
 
 /// Ticks (not negative), written as seconds with five decimals.
-struct Seconds(i64);
+pub(super) struct Seconds(pub i64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -38,6 +38,7 @@ pub mod store;
 mod tests;
 pub mod texts;
 mod viewer;
+mod voices;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -62,8 +63,9 @@ pub use self::slate::OwnSlates;
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
-    AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, LibraryId, Media, MediaId,
-    Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId, Watching,
+    AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, Language, LibraryId, Media,
+    MediaId, Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId,
+    Watching,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::reach::Outside;
@@ -406,6 +408,32 @@ impl Tuning {
         name: SegmentName,
     ) -> Result<Segment, SegmentError> {
         self.core.segment(channel, name).await
+    }
+
+    /// Writes the playlist of a channel's sound in another language; else as [`Self::playlist`].
+    ///
+    /// # Errors
+    /// As there, and when the channel does not offer that language.
+    pub async fn voice_playlist(
+        &self,
+        channel: ChannelId,
+        who: ViewerInfo,
+        language: &Language,
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
+        self.core.voice_playlist(channel, who, language, wish).await
+    }
+
+    /// A segment of that sound, as packed audio.
+    ///
+    /// # Errors
+    /// When the channel is not on air, the segment cannot be had, or it is another one by now.
+    pub async fn voice_segment(
+        &self,
+        channel: ChannelId,
+        name: &texts::TextName,
+    ) -> Result<Bytes, texts::TextError> {
+        self.core.voice_segment(channel, name).await
     }
 
     /// The initialisation segment of fragmented MP4 that playlists of the channel name so.

@@ -12,8 +12,8 @@ use super::core::Core;
 use super::hls::{Container, Form, Variant, master, part};
 use super::sessions::VIA_HLS;
 use super::texts::{self, TextError, TextName};
-use super::{JoinError, OnAir, ViewerInfo, hls};
-use crate::domain::{ChannelId, MediaId};
+use super::{JoinError, OnAir, ViewerInfo, hls, voices};
+use crate::domain::{ChannelId, Language, MediaId};
 use crate::mpegts::coding::PictureCoding;
 
 /// A place in the future of a playlist that its reader waits for.
@@ -40,8 +40,8 @@ pub enum PlaylistError {
         /// What may be asked for.
         newest: i64,
     },
-    /// The channel offers no texts in that language.
-    #[error("there are no texts in that language")]
+    /// The channel offers neither texts nor sound in that language.
+    #[error("there is nothing in that language")]
     NoTexts,
     /// What is wished for did not come within three target durations.
     #[error("what was waited for is not made yet")]
@@ -124,15 +124,48 @@ impl Core {
             live.row.note_listed(noted);
             (!texts.is_empty()).then(|| texts::playlist(&texts))
         };
-        let text = self.once(&live, FIRST_WITHIN, list).await.ok_or(PlaylistError::NotYet)?;
+        self.beside(&live, wish, list).await
+    }
+
+    /// The playlist of a channel's sound in another language, likewise.
+    pub(super) async fn voice_playlist(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        who: ViewerInfo,
+        language: &Language,
+        wish: Option<Wish>,
+    ) -> Result<String, PlaylistError> {
+        let live = self.read_by(channel, who)?;
+        if !voices::offered(&live.on_air.load()).contains(language) {
+            return Err(PlaylistError::NoTexts);
+        }
+        let list = || {
+            let (units, listed) = live.row.listable(&live.profile)?;
+            let noted = listed.clone();
+            let make = |n| self.voice_of(&live.on_air.load(), &units, language, n);
+            let kept = live.row.texts(&voices::key(language), listed, make)?;
+            live.row.note_listed(noted);
+            voices::playlist(&live.profile, language, &kept)
+        };
+        self.beside(&live, wish, list).await
+    }
+
+    /// What `list` gives of what is heard or read beside a channel, now or when it holds `wish`.
+    async fn beside(
+        &self,
+        live: &Live,
+        wish: Option<Wish>,
+        list: impl Fn() -> Option<String>,
+    ) -> Result<String, PlaylistError> {
+        let text = self.once(live, FIRST_WITHIN, &list).await.ok_or(PlaylistError::NotYet)?;
         let Some(wish) = wish else { return Ok(text) };
-        let newest = whole(&live) + 1;
+        let newest = whole(live) + 1;
         if wish.segment > newest {
             return Err(PlaylistError::TooFar { newest });
         }
         let Ok(_permit) = self.waiters.try_acquire() else { return Ok(text) };
-        let grown = || holds(&live, Form::Plain, wish).then(list).flatten();
-        self.once(&live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
+        let grown = || holds(live, Form::Plain, wish).then(&list).flatten();
+        self.once(live, WISH_WITHIN, grown).await.ok_or(PlaylistError::Late)
     }
 
     /// The texts of segment `n` as timeline and store have them now.
@@ -228,6 +261,9 @@ impl Core {
             for language in texts::offered(&live.on_air.load(), &self.texts) {
                 text.push_str(&texts::report(&language, last));
             }
+            for language in voices::offered(&live.on_air.load()) {
+                text.push_str(&voices::report(language, last));
+            }
         }
         if !text.contains("#EXTINF") {
             return None;
@@ -253,7 +289,7 @@ impl Core {
         let picture = self.codec_of(coding(&on_air.profile).picture, &units).await;
         let variant = Variant::of(&on_air.profile, &units, picture);
         let texts = texts::offered(&on_air, &self.texts);
-        Some(master(&on_air.profile, &variant, form, &texts))
+        Some(master(&on_air.profile, &variant, form, &texts, voices::offered(&on_air)))
     }
 
     /// What codec a player needs for `units`: the highest that their first pictures name.

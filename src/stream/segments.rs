@@ -1,6 +1,7 @@
 //! Makes HLS segments: from what was decided on a running channel, else from timeline and store.
 
-use std::collections::VecDeque;
+mod cache;
+
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(super) use self::cache::SegmentCache;
 use super::channel::{DiskReader, composing};
 use super::compose::{self, Reader, UnitPlan};
 use super::core::Core;
@@ -75,7 +77,7 @@ impl Core {
         let stands_in = hls::stands_in(&units);
         let reader = DiskReader::new(Arc::clone(&self.renditions));
         let made = tokio::task::spawn_blocking(move || {
-            let mut reader = Strict { reader, silenced: false };
+            let mut reader = Strict::new(reader);
             let mut bytes = Vec::new();
             for plan in &units {
                 write(&mut bytes, plan, &on_air.profile, &pieces, &mut reader)?;
@@ -165,6 +167,17 @@ impl Core {
         }
     }
 
+    /// The units of segment `n` and of the one before it, as far as they can be had.
+    pub(super) fn units_up_to(
+        &self,
+        on_air: &OnAir,
+        decided: &[Arc<UnitPlan>],
+        n: i64,
+    ) -> Vec<Arc<UnitPlan>> {
+        let of = |n| self.units_of(on_air, decided, n).unwrap_or_default();
+        [of(n - 1), of(n)].concat()
+    }
+
     /// What segment `n` shows: as it was decided, else as timeline and store have it.
     fn units_of(
         &self,
@@ -227,9 +240,20 @@ fn write(
 }
 
 /// A reader that remembers whether any sound could not be read.
-struct Strict {
+#[derive(Debug)]
+pub(super) struct Strict {
     reader: DiskReader,
     silenced: bool,
+}
+
+impl Strict {
+    pub(super) fn new(reader: DiskReader) -> Self {
+        Self { reader, silenced: false }
+    }
+
+    pub(super) fn is_silenced(&self) -> bool {
+        self.silenced
+    }
 }
 
 impl Reader for Strict {
@@ -241,32 +265,5 @@ impl Reader for Strict {
         let sounds = self.reader.sounds(key, gop);
         self.silenced |= sounds.is_none();
         sounds
-    }
-}
-
-type SegmentKey = (ChannelId, SegmentName);
-
-/// The segments asked for last, for those who watch the same channel.
-#[derive(Debug, Default)]
-pub(super) struct SegmentCache {
-    kept: VecDeque<(SegmentKey, Segment)>,
-    bytes: usize,
-}
-
-impl SegmentCache {
-    /// Most bytes kept.
-    const MOST: usize = 24 << 20;
-
-    fn find(&self, key: &SegmentKey) -> Option<Segment> {
-        self.kept.iter().find(|(kept, _)| kept == key).map(|(_, segment)| segment.clone())
-    }
-
-    fn put(&mut self, key: SegmentKey, segment: Segment) {
-        self.bytes += segment.bytes.len();
-        self.kept.push_back((key, segment));
-        while self.bytes > Self::MOST {
-            let Some((_, old)) = self.kept.pop_front() else { break };
-            self.bytes -= old.bytes.len();
-        }
     }
 }

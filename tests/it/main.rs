@@ -15,6 +15,7 @@ mod guide_clients;
 mod hls;
 mod hls_fragments;
 mod hls_texts;
+mod hls_voices;
 mod http;
 mod mixed;
 mod on_air;

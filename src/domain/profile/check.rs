@@ -7,6 +7,8 @@ use super::{AudioCodec, AudioLayout, Profile, SubtitleChoice, SubtitleMode};
 
 /// Languages that a list may name.
 const LANGUAGES: usize = 8;
+/// Languages that may be heard beside the first.
+const VOICES: usize = 3;
 
 impl Profile {
     /// Least and greatest width in pixels.
@@ -74,6 +76,22 @@ impl Profile {
                 wrong.push(InvalidField::new(field, problem, format!("name at most {LANGUAGES}")));
             }
         }
+        let voices = &self.audio_renditions;
+        let mut refuse = |problem: String, fix: &str| {
+            wrong.push(InvalidField::new("audio_renditions", problem, fix));
+        };
+        if voices.len() > VOICES {
+            let problem = format!("{} languages are too many", voices.len());
+            refuse(problem, "name at most 3: each is prepared by itself");
+        }
+        if let Some(own) = self.audio_languages.first().filter(|own| voices.contains(own)) {
+            let problem = format!("{own} is the first of audio_languages and heard anyway");
+            refuse(problem, "leave it out");
+        }
+        if !voices.is_empty() && self.is_fragmented() {
+            let problem = "there are no further languages in fragmented MP4".to_owned();
+            refuse(problem, "set hls_format to ts, or name none");
+        }
         let rule = &self.subtitles;
         let by_language = rule.choice == SubtitleChoice::Language;
         if rule.mode != SubtitleMode::None && by_language && rule.languages.is_empty() {
@@ -93,13 +111,34 @@ fn outside<T: std::fmt::Display>(field: &str, value: T, range: &RangeInclusive<T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{FrameRate, SubtitleRule};
+    use crate::domain::{FrameRate, HlsFormat, SubtitleRule, VideoCodec};
 
     #[test]
     fn what_is_built_in_is_good() {
         for profile in Profile::all() {
             assert_eq!(profile.mistakes(), [], "{}", profile.name);
         }
+    }
+
+    #[test]
+    fn further_languages_are_few_others_and_not_in_fragments() {
+        let plain = Profile::named("720p25").unwrap();
+        let codes = |codes: &str| codes.split(' ').map(|code| code.parse().unwrap()).collect();
+        let problems = |profile: Profile| -> Vec<String> {
+            profile.mistakes().into_iter().map(|mistake| mistake.problem).collect()
+        };
+        let good = Profile { audio_renditions: codes("deu fra"), ..plain.clone() };
+        assert_eq!(problems(good.clone()), [""; 0]);
+        let bad = Profile {
+            audio_renditions: codes("eng deu fra ita"),
+            audio_languages: codes("eng deu"),
+            hls_format: HlsFormat::Fmp4,
+            ..plain
+        };
+        assert_eq!(problems(bad).len(), 3);
+        let hevc = Profile { video_codec: VideoCodec::Hevc, ..good };
+        assert_eq!(problems(hevc.clone()).len(), 1);
+        assert_eq!(problems(Profile { hls_format: HlsFormat::Ts, ..hevc }).len(), 0);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct ProfileView {
     pub copy_audio: bool,
     /// Languages of the sound in order of preference (ISO 639-2); empty takes the default track.
     pub audio_languages: Vec<String>,
+    /// Further languages that HLS offers beside the one that is heard, at most 3.
+    pub audio_renditions: Vec<String>,
     /// Which subtitles are shown, and how.
     pub subtitles: SubtitlesView,
     /// How HLS carries it: `ts`, `fmp4`, or `auto` (fragmented MP4 for HEVC, else transport streams).
@@ -122,6 +124,7 @@ impl ProfileView {
             copy_video: profile.copy_video,
             copy_audio: profile.copy_audio,
             audio_languages: codes(&profile.audio_languages),
+            audio_renditions: codes(&profile.audio_renditions),
             subtitles: SubtitlesView {
                 mode: profile.subtitles.mode.as_str(),
                 choice: profile.subtitles.choice.as_str(),
@@ -190,6 +193,10 @@ pub struct ProfileWrite {
     /// Languages of the sound in order of preference, as ISO 639-1 or 639-2.
     #[schema(max_items = 8)]
     pub audio_languages: Option<Vec<String>>,
+    /// Further languages that HLS offers beside the one that is heard; each is prepared ahead. Items
+    /// that lack one give their own sound.
+    #[schema(max_items = 3)]
+    pub audio_renditions: Option<Vec<String>>,
     /// Which subtitles are shown, and how.
     pub subtitles: Option<SubtitlesWrite>,
     /// How HLS carries it: `ts`, `fmp4`, or `auto` (fragmented MP4 for HEVC, else transport streams).
@@ -272,6 +279,12 @@ impl ProfileWrite {
             &mut profile.audio_languages,
             self.audio_languages,
             "audio_languages",
+            &mut wrong,
+        );
+        languages(
+            &mut profile.audio_renditions,
+            self.audio_renditions,
+            "audio_renditions",
             &mut wrong,
         );
         if let Some(rule) = self.subtitles {

@@ -638,6 +638,7 @@ async fn work_ahead_makes_what_is_on_air_next() {
     ahead::start(means, &rig.stop, move || ahead::Plans {
         channels: vec![Arc::clone(&on_air)],
         watched: HashSet::new(),
+        voices: Vec::new(),
     });
     let order = [rig.ended().await.0.media, rig.ended().await.0.media];
     assert_eq!(order, [MediaId(10), MediaId(9)]);

@@ -135,6 +135,8 @@ pub fn copying(probe: &Probe, profile: &Profile) -> Copying {
         false => Verdict::Encoded(obstacles),
     };
     let video = match &probe.video {
+        // A voice has a still in place of the picture that it is heard beside.
+        Some(_) if profile.sound_only => Verdict::Absent,
         None => Verdict::Absent,
         Some(stream) => verdict(in_picture(stream, profile, burned.is_some())),
     };

@@ -1,11 +1,11 @@
 //! The multivariant playlist: what a channel's streams are, before any of them is read. PURE.
 
 use super::Form;
-use crate::domain::Profile;
+use crate::domain::{Language, Profile};
 use crate::mpegts::coding::PictureCoding;
 use crate::stream::coding::coding;
 use crate::stream::compose::UnitPlan;
-use crate::stream::texts;
+use crate::stream::{texts, voices};
 use std::sync::Arc;
 
 /// What a transport stream takes more than what is in it, in percent; measured, rounded up.
@@ -50,23 +50,26 @@ impl Variant {
     }
 }
 
-/// Writes the playlist; it names the playlist of `form` beside it, and those of `texts`.
+/// Writes the playlist; it names the playlist of `form` beside it, and those of `texts` and `voices`.
 pub fn master(
     profile: &Profile,
     variant: &Variant,
     form: Form,
     texts: &[texts::Language],
+    voices: &[Language],
 ) -> String {
     let Variant { peak, average, codecs } = variant;
     let Profile { width, height, rate, .. } = profile;
     let rate = rate.as_f64();
+    let sounds = voices::rendition(profile, voices);
+    let heard = if voices.is_empty() { "" } else { ",AUDIO=\"sound\"" };
     let group = if texts.is_empty() { "" } else { ",SUBTITLES=\"texts\"" };
     let choice = profile.subtitles.choice;
     let texts: String = texts.iter().map(|language| texts::rendition(language, choice)).collect();
     format!(
-        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n{texts}\
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n{sounds}{texts}\
          #EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\",\
-         RESOLUTION={width}x{height},FRAME-RATE={rate:.3}{group}\n{}\n",
+         RESOLUTION={width}x{height},FRAME-RATE={rate:.3}{heard}{group}\n{}\n",
         form.file()
     )
 }

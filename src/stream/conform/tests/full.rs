@@ -123,6 +123,7 @@ async fn the_whole_library_is_made_after_what_is_planned_and_takes_free_room_onl
     ahead::start(means, &rig.stop, move || ahead::Plans {
         channels: vec![Arc::clone(&on_air)],
         watched: HashSet::new(),
+        voices: Vec::new(),
     });
     let mut order = Vec::new();
     for _ in 0..4 {
