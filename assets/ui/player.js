@@ -1,5 +1,6 @@
-// Plays a channel. One endless stream: mpegts.js where the browser takes pieces, HLS where it plays
-// that by itself. Whatever breaks is tried again, later each time, and said on the screen.
+// Plays a channel. One endless stream with mpegts.js where that can; HLS with hls.js where it is about
+// codecs that mpegts.js does not take, or sound in more languages; HLS by the browser itself where that
+// is all there is. Whatever breaks is tried again, later each time, and said on the screen.
 import { api, bar, between, el, every, fill, find, icon, keep, kept, logo, say, sayProblem, skeleton, subtitle } from "./app.js";
 
 const stage = find("#stage");
@@ -15,6 +16,10 @@ const state = {
   begun: false,
   number: stage.dataset.number || null,
   player: null,
+  /** What the browser plays it with: "ts", "hls.js" or "hls". */
+  how: null,
+  /** Counts starts: what was begun for an older one is dropped. */
+  turn: 0,
   tries: 0,
   timer: 0,
   moved: 0,
@@ -29,14 +34,36 @@ window.exstreamtvPlayer = state;
 const isTestCard = () => state.number?.startsWith("test") ?? false;
 const current = () => state.channels.find((channel) => channel.number === state.number) ?? null;
 
-function mode() {
-  if (window.mpegts?.getFeatureList().mseLivePlayback) return "ts";
-  if (video.canPlayType("application/vnd.apple.mpegurl")) return "hls";
+/** What a channel's streams are, by channel number, as their playlists say. */
+const streams = new Map();
+
+/** The codecs of a channel, and whether it can be heard in more than one language. */
+async function told(number) {
+  const answer = await fetch(`/iptv/hls/${encodeURIComponent(number)}/master.m3u8`);
+  if (!answer.ok) return null;
+  const text = await answer.text();
+  const stream = { codecs: text.match(/CODECS="([^"]+)"/)?.[1] ?? "", voices: /TYPE=AUDIO[^\n]*,URI=/.test(text) };
+  streams.set(number, stream);
+  return stream;
+}
+
+/** How this browser plays such a stream; null where it cannot. */
+function mode({ codecs, voices }) {
+  const takesPieces = window.mpegts?.getFeatureList().mseLivePlayback ?? false;
+  if (takesPieces && !voices && /^avc1\.\w+,mp4a\./.test(codecs)) return "ts";
+  const type = `video/mp4; codecs="${codecs}"`;
+  if ((window.ManagedMediaSource ?? window.MediaSource)?.isTypeSupported(type)) return "hls.js";
+  if (video.canPlayType("application/vnd.apple.mpegurl") && video.canPlayType(type)) return "hls";
   return null;
 }
 
+/** What nearly every channel is; taken for granted until its playlist was read. */
+const USUAL = { codecs: "avc1.640028,mp4a.40.2", voices: false };
+
 function stop() {
   clearTimeout(state.timer);
+  state.turn += 1;
+  offerSound(null);
   if (state.player) {
     try {
       state.player.destroy();
@@ -55,16 +82,35 @@ function start() {
   state.moved = performance.now();
   state.framesMoved = state.moved;
   state.lastTime = 0;
+  const number = state.number;
+  const stream = streams.get(number);
+  begin(mode(stream ?? USUAL), stream ?? USUAL);
+  if (stream) return;
+  const turn = state.turn;
+  told(number).then((stream) => {
+    if (!stream || turn !== state.turn) return;
+    const how = mode(stream);
+    if (how !== state.how) start();
+  }, () => {}); // The stream itself says what is wrong.
+}
+
+/** Begins to play in one of the ways. */
+function begin(how, { codecs }) {
   const address = `/iptv/channel/${encodeURIComponent(state.number)}`;
-  const how = mode();
+  state.how = how;
   if (how === null) {
-    cover("error", "This browser cannot play the stream", "Open it in VLC or another player: the Connect page has the address.", el("a", { class: "button", href: "/connect", text: "Connect a player" }));
+    const names = [/^h[ev]/.test(codecs) ? "HEVC" : "", /ac-3/.test(codecs) ? "AC-3" : ""].filter(Boolean).join(" and ");
+    cover("error", names ? `This browser cannot play ${names}` : "This browser cannot play the stream", "Open it in VLC or another player: the Connect page has the address.", el("a", { class: "button", href: "/connect", text: "Connect a player" }));
     return;
   }
   cover("loading");
   if (how === "hls") {
     video.src = `${address}.m3u8`;
     play();
+    return;
+  }
+  if (how === "hls.js") {
+    withHls(state.turn);
     return;
   }
   const player = window.mpegts.createPlayer({ type: "mpegts", isLive: true, url: `${location.origin}${address}.ts` }, {
@@ -83,6 +129,30 @@ function start() {
   player.attachMediaElement(video);
   player.load();
   play();
+}
+
+/** Plays HLS piece by piece; the script is fetched when it is needed for the first time. */
+async function withHls(turn) {
+  const { default: Hls } = await import("../vendor/hls-1.7.4.min.mjs");
+  if (turn !== state.turn) return;
+  const player = new Hls({ backBufferLength: 60, audioPreference: kept("sound") ? { lang: kept("sound") } : undefined });
+  state.player = player;
+  player.on(Hls.Events.ERROR, (event, data) => {
+    if (data.fatal) failed(player, data.response?.code ?? 0, data.details);
+  });
+  player.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => offerSound(player));
+  player.on(Hls.Events.AUDIO_TRACK_SWITCHED, () => offerSound(player));
+  player.loadSource(`/iptv/hls/${encodeURIComponent(state.number)}/master.m3u8`);
+  player.attachMedia(video);
+  play();
+}
+
+/** Offers the languages that there are; nothing where there is one. */
+function offerSound(player) {
+  const place = find("#sound");
+  const tracks = player?.audioTracks ?? [];
+  place.hidden = tracks.length < 2;
+  place.replaceChildren(...tracks.map((track, nth) => el("option", { value: nth, text: track.name, selected: nth === player.audioTrack })));
 }
 
 /** Starts with sound; where the browser wants a gesture first, without it. */
@@ -106,6 +176,8 @@ function failed(player, code, why) {
   if (player && player !== state.player) return;
   console.debug(`the stream broke: ${why} (${code})`);
   stop();
+  // It may be another stream by now.
+  streams.delete(state.number);
   const wait = WAITS[Math.min(state.tries, WAITS.length - 1)];
   state.tries += 1;
   const channel = current();
@@ -320,6 +392,13 @@ find("#unmute").addEventListener("click", () => {
 find("#volume").addEventListener("input", (event) => {
   video.volume = Number(event.target.value);
   video.muted = video.volume === 0;
+});
+find("#sound").addEventListener("change", (event) => {
+  const track = state.player?.audioTracks?.[event.target.value];
+  if (!track) return;
+  state.player.audioTrack = Number(event.target.value);
+  keep("sound", track.lang ?? "");
+  osd(track.name);
 });
 find("#up").addEventListener("click", () => move(1));
 find("#down").addEventListener("click", () => move(-1));
