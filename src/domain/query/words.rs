@@ -15,7 +15,7 @@ pub use place::TextField;
 /// Stands before and after every text of a line. No word holds it: it is no letter and no digit.
 pub const MARK: char = '¦';
 
-/// The version of what [`line`] makes; an index of another version is made anew.
+/// The version of what [`line()`] makes; an index of another version is made anew.
 pub const VERSION: u32 = 1;
 
 /// The line of one text of a media item: ` ¦ night ferry ¦ `; empty when there are no words.
