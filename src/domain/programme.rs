@@ -243,7 +243,13 @@ pub fn listed(
 ) -> Programme {
     let main = &slots[entry.main];
     let mut programme = programme(main, media, channel_name);
-    let programmes = || slots[entry.slots.clone()].iter().filter(|s| s.kind == SlotKind::Programme);
+    // What only hides in the programme before it has no title in common with it.
+    let titled =
+        |slot: &&Slot| main.custom_title.is_some() && slot.custom_title == main.custom_title;
+    let programmes = || {
+        let all = slots[entry.slots.clone()].iter().filter(|s| s.kind == SlotKind::Programme);
+        all.filter(titled)
+    };
     if programmes().any(|slot| slot.media != main.media) {
         several(&mut programme, programmes());
     }
@@ -255,7 +261,7 @@ pub fn listed(
     programme
 }
 
-/// Several items that are one programme are no single episode, and its description names them.
+/// Several items under one title are no single episode, and its description names them.
 fn several<'a>(programme: &mut Programme, slots: impl Iterator<Item = &'a Slot>) {
     let mut titles: Vec<&str> = slots.filter_map(|slot| usable(&slot.title)).collect();
     titles.dedup();

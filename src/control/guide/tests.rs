@@ -155,7 +155,7 @@ fn random_channel(chance: &mut StdRng) -> (Planned, Vec<(UtcMillis, UtcMillis, S
         all.insert(film, Arc::new(Media { title: title.clone(), ..Media::file(film, "/f.mp4") }));
         let mut add = |media: Option<MediaId>, kind: SlotKind, in_ms: i64, seconds: i64| {
             let stop = at.plus_ms(seconds * 1000);
-            let group = (kind != SlotKind::Pause).then_some(start);
+            let group = (at != start).then_some(start);
             let slot = Slot::new(at, stop, media, String::new());
             slots.push(Slot { kind, in_ms, guide_group: group, ..slot });
             at = stop;

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{MediaId, Slot, UtcMillis};
+use crate::domain::{MediaId, Slot, SlotKind, UtcMillis};
 
 /// Slots that the guide shows as one programme.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ struct Piece {
     in_ms: i64,
     /// Whether it has an entry of its own; else it belongs to a neighbour.
     own: bool,
+    /// Whether it names the entry that it is in, before filler does.
+    names: bool,
     /// Pieces of one group that follow each other are one entry.
     group: Option<UtcMillis>,
 }
@@ -45,6 +47,7 @@ impl Piece {
             media: slot.media,
             in_ms: slot.in_ms,
             own: !is_filler || apart || slot.guide_group.is_none(),
+            names: slot.kind == SlotKind::Programme,
             group: (!apart).then(|| slot.programme_start()),
         }
     }
@@ -118,7 +121,14 @@ fn joined(pieces: &[Piece]) -> Vec<Open> {
             continue;
         };
         open.slots.end = index + 1;
-        if piece.own && pieces[*open.main.get_or_insert(index)].media == piece.media {
+        if !piece.own {
+            continue;
+        }
+        // Filler at the front of a group stands in its place until the programme comes.
+        if open.main.is_none_or(|main| piece.names && !pieces[main].names) {
+            open.main = Some(index);
+        }
+        if open.main.is_some_and(|main| pieces[main].media == piece.media) {
             open.next_ms = end_in_media(piece);
         }
     }
@@ -194,6 +204,9 @@ mod tests {
     fn a_group_is_one_entry_with_its_filler_in_front() {
         check("a/1 0 10, f~/2 10 12, b/2 12 20, g~/2 20 22, c 22 30", "a 0 10, b 10 22, c 22 30");
         check("a/1 0 10, b/1 10 20, c/1 20 30, a 30 40", "a 0 30, a 30 40");
+        // The planner gives no group to the first slot of one: filler that is there, too.
+        check("f!/5 5 10, a/5 10 20, g~/5 20 22", "a 5 22");
+        check("f!/5 5 10, g~/5 10 12", "f 5 12");
         // A group of filler alone belongs to what came before it.
         check("a/1 0 10, f~/2 10 12, b/3 12 20", "a 0 12, b 12 20");
     }
@@ -217,6 +230,7 @@ mod tests {
                     media: (name > 0).then_some(MediaId(i64::from(name))),
                     in_ms: place * 10,
                     own,
+                    names: own && place == 0,
                     group: (group > 0).then_some(UtcMillis(group)),
                 });
             }
@@ -233,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Reads and writes `name start stop, …`; `~` is filler, `+5` where in the media, `/1` a group.
+    /// Reads and writes `name start stop, …`; `~` is filler, `!` too but with an entry, `+5` where in the media, `/1` a group.
     #[track_caller]
     fn check(before: &str, expected: &str) {
         let all = pieces(before);
@@ -262,6 +276,7 @@ mod tests {
                 media: (letter != b'-').then_some(MediaId(i64::from(letter))),
                 in_ms: in_ms.parse().unwrap(),
                 own: !name.ends_with('~'),
+                names: !name.contains(['~', '!']),
                 group,
             }
         };

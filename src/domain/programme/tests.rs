@@ -100,6 +100,34 @@ fn only_the_first_showing_on_a_channel_is_new() {
     assert_eq!(shown(true), [(Showing::Repeat, None), second]);
 }
 
+#[test]
+fn several_items_under_one_title_are_no_single_episode() {
+    let mut media = media(MediaKind::Episode, "Pilot");
+    media.show = Some("Lost".into());
+    (media.season, media.episode) = (Some(1), Some(1));
+    let part = |n: i64, custom_title: Option<&str>| Slot {
+        start: slot().start.plus_ms(n * 60_000),
+        stop: slot().start.plus_ms((n + 1) * 60_000),
+        media: Some(MediaId(n)),
+        title: format!("Lost S01E0{n}"),
+        guide_group: (n > 0).then(|| slot().start),
+        custom_title: custom_title.map(str::to_owned),
+        ..slot()
+    };
+    let told = |titles: [Option<&str>; 2]| {
+        let slots = [part(0, titles[0]), part(1, titles[1])];
+        let found = entries(&slots, false);
+        assert_eq!(found.len(), 1);
+        let programme = listed(&found[0], &slots, Some(&media), "Films", None, false);
+        (programme.title, programme.episode, programme.description)
+    };
+    let night = ("Lost Night".to_owned(), None, "Lost S01E00 · Lost S01E01".to_owned());
+    assert_eq!(told([Some("Lost Night"); 2]), night);
+    // The second hides in the first.
+    let (title, episode, _) = told([None, None]);
+    assert_eq!((title.as_str(), episode), ("Lost", Some(1)));
+}
+
 proptest! {
     #[test]
     fn a_title_is_never_empty_and_never_a_placeholder(
