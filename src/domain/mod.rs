@@ -27,6 +27,7 @@ mod rules;
 mod schedule_filler;
 mod schedule_forms;
 mod schedule_time;
+mod script;
 mod session;
 mod slate;
 mod text;
@@ -85,6 +86,9 @@ pub use schedule_forms::{
     Padding, Pick, PlacedBlock, RandomSlot, RandomSlots, StopScheduling, TimeSlot, TimeSlots,
 };
 pub use schedule_time::{Daypart, Days, LocalTime, MonthDay, Season, When, Zone};
+pub use script::{
+    Billing, Directive, Origin, Script, ScriptContent, ScriptSequence, SkipBy, Stuffing,
+};
 pub use session::{SessionEnd, SessionRecord, client_name};
 pub use slate::{SlateArt, SlateForm, SlateKind, SlateReason, StoredSlate};
 pub use text::InvalidField;

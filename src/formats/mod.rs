@@ -6,6 +6,7 @@ pub mod medialist;
 pub mod nfo;
 pub mod packets;
 pub mod playlist;
+pub mod schedule_yaml;
 pub mod xmltv;
 
 use crate::domain::LineupChannel;
