@@ -19,6 +19,7 @@ mod limits;
 mod listing;
 mod media;
 mod operator;
+mod plans;
 mod profile;
 mod programme;
 pub mod query;
@@ -64,6 +65,12 @@ pub use media::{
 pub use operator::{
     ChannelReading, Evidence, Finding, LedgerEntry, LedgerKind, MediaReading, OutputReading,
     PlayState, RiskClass, Trust, VerificationPlan,
+};
+pub use plans::{
+    BlockLine, ChannelForm, ChannelSnapshot, FillerIds, FillerLine, Kept, KeptBlock,
+    KeptBlockGroup, KeptBuild, KeptDeco, KeptDecoGroup, KeptFiller, KeptItem, KeptPlayout,
+    KeptSchedule, KeptSkip, KeptTemplate, KeptTemplateGroup, MultipleMode, PlanSnapshot,
+    PlayoutClock, PlayoutMode, PlayoutSource, TAKING_WORDS, Taking, TemplateLine, TemplateUse,
 };
 pub use profile::{
     AudioCodec, AudioLayout, Deinterlace, FrameRate, HlsFormat, ImageKind, ListedProfile, Mark,

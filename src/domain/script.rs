@@ -235,6 +235,11 @@ pub enum Directive {
         /// Which.
         sequence: Option<usize>,
     },
+    /// From now on leaves the channel's own pre-roll filler out, or shows it again.
+    OwnPreRoll {
+        /// Whether it is shown.
+        on: bool,
+    },
     /// From now on shows everything as one programme with this title; `None` ends that.
     Group {
         /// Its title.

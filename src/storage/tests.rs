@@ -1,6 +1,7 @@
 //! Storage with real files.
 
 mod killed;
+mod plans;
 mod search;
 mod tables;
 

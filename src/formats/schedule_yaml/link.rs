@@ -128,8 +128,7 @@ impl Gathering<'_> {
         let mut seen = BTreeMap::new();
         for (what, key) in contents.chain(sequences) {
             if let Some(line) = seen.insert((what, key.text.clone()), key.at.line) {
-                let problem =
-                    format!("there is a {what} {:?} in line {line} already", key.text);
+                let problem = format!("there is a {what} {:?} in line {line} already", key.text);
                 self.faults.push(Fault::new(&key.file, key.at, problem, "give it another key"));
             }
         }
@@ -185,8 +184,9 @@ fn link(
     faults: &mut Vec<Fault>,
     warnings: &mut Vec<Fault>,
 ) -> Option<Script> {
-    let Document { name, description, seed, zone, contents, sequences, reset, playout, repeat, .. } =
-        document;
+    let Document {
+        name, description, seed, zone, contents, sequences, reset, playout, repeat, ..
+    } = document;
     if let Some(zone) = &zone
         && !is_zone(&zone.text)
     {
@@ -383,6 +383,7 @@ fn leads_to(directive: &Directive) -> Option<usize> {
         | Directive::WaitUntil { .. }
         | Directive::Skip { .. }
         | Directive::ShuffleSequence { .. }
+        | Directive::OwnPreRoll { .. }
         | Directive::Group { .. } => None,
     }
 }

@@ -62,13 +62,36 @@ pub(super) enum Roll {
 /// A directive, by names.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
-    All { content: Name, billing: Billing },
-    Count { content: Name, count: u32, billing: Billing },
-    Duration { ms: i64, with: Stuff },
-    PadToNext { minutes: u32, with: Stuff },
-    PadUntil { at: u32, tomorrow: bool, with: Stuff },
-    WaitUntil { at: u32, tomorrow: bool },
-    Skip { content: Name, by: SkipBy },
+    All {
+        content: Name,
+        billing: Billing,
+    },
+    Count {
+        content: Name,
+        count: u32,
+        billing: Billing,
+    },
+    Duration {
+        ms: i64,
+        with: Stuff,
+    },
+    PadToNext {
+        minutes: u32,
+        with: Stuff,
+    },
+    PadUntil {
+        at: u32,
+        tomorrow: bool,
+        with: Stuff,
+    },
+    WaitUntil {
+        at: u32,
+        tomorrow: bool,
+    },
+    Skip {
+        content: Name,
+        by: SkipBy,
+    },
     Sequence(Name),
     Shuffle(Name),
     /// With the minutes between two breaks, for mid-rolls.
@@ -81,7 +104,14 @@ pub(super) fn document(file: &str, tree: &Node, faults: &mut Vec<Fault>) -> Docu
     let mut reader = Reader { file, faults };
     let mut document = Document::default();
     let known = [
-        "name", "description", "seed", "timezone", "import", "reset", "content", "sequence",
+        "name",
+        "description",
+        "seed",
+        "timezone",
+        "import",
+        "reset",
+        "content",
+        "sequence",
         "playout",
     ];
     let Some(entries) = reader.map(tree, "a schedule", &known) else { return document };
@@ -127,12 +157,7 @@ impl Reader<'_> {
     }
 
     /// The entries of a mapping; keys that are not `known` are faults and stay in.
-    fn map<'n>(
-        &mut self,
-        node: &'n Node,
-        what: &str,
-        known: &[&str],
-    ) -> Option<&'n [(Key, Node)]> {
+    fn map<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Key, Node)]> {
         let Value::Map(entries) = &node.value else {
             let problem = format!("{what} is a mapping, and this is {}", node.shape());
             self.fault(node.at, problem, format!("write keys such as `{}:`", known[0]));
@@ -213,7 +238,11 @@ impl Reader<'_> {
             },
             Value::Null | Value::List(_) | Value::Map(_) => {}
         }
-        self.fault(node.at, format!("`{}` is neither true nor false", key.name), "write true or false");
+        self.fault(
+            node.at,
+            format!("`{}` is neither true nor false", key.name),
+            "write true or false",
+        );
         None
     }
 
@@ -274,8 +303,7 @@ impl Reader<'_> {
     }
 
     fn contents(&mut self, key: &Key, node: &Node) -> Vec<Content> {
-        let known =
-            ["key", "collection", "show", "season", "search", "media", "kind", "order"];
+        let known = ["key", "collection", "show", "season", "search", "media", "kind", "order"];
         let mut contents = Vec::new();
         for node in self.list(key, node) {
             let Some(entries) = self.map(node, "a content", &known) else { continue };
@@ -290,15 +318,19 @@ impl Reader<'_> {
                     }
                     "show" => {
                         let title = self.name(key, node);
-                        sources.extend(title.map(|title| {
-                            (key, Origin::Show { title: title.text, season: None })
-                        }));
+                        sources.extend(
+                            title.map(|title| {
+                                (key, Origin::Show { title: title.text, season: None })
+                            }),
+                        );
                     }
                     "search" => {
                         let query = self.name(key, node);
-                        sources.extend(query.map(|query| {
-                            (key, Origin::Search { query: query.text, kind: None })
-                        }));
+                        sources.extend(
+                            query.map(|query| {
+                                (key, Origin::Search { query: query.text, kind: None })
+                            }),
+                        );
                     }
                     "media" => {
                         let ids = self.list(key, node).iter();
@@ -425,12 +457,14 @@ impl Reader<'_> {
             "padToNext" => {
                 let minutes = self.small(key, value, 1, 1440)?;
                 let with = stuff(self, 3, true);
+                self.filled(node, &with)?;
                 Some(Item::PadToNext { minutes, with })
             }
             "padUntil" => {
                 let at = self.time_of_day(key, value)?;
                 let tomorrow = tomorrow(self, true);
                 let with = stuff(self, 3, true);
+                self.filled(node, &with)?;
                 Some(Item::PadUntil { at, tomorrow, with })
             }
             "waitUntil" => {
@@ -481,6 +515,16 @@ impl Reader<'_> {
         let found = entries.iter().find(|(key, _)| key.name == "content");
         let content = found.and_then(|(key, node)| self.name(key, node));
         self.needed(node, content, "content", "this item")
+    }
+
+    /// Time that is filled is filled with something.
+    fn filled(&mut self, node: &Node, with: &Stuff) -> Option<()> {
+        if with.content.is_none() && with.fallback.is_none() {
+            let fix = "add `content:`, or wait with `waitUntil:`";
+            self.fault(node.at, "this does not say what to fill with", fix);
+            return None;
+        }
+        Some(())
     }
 
     fn roll(

@@ -63,7 +63,8 @@ playout:
   - repeat: true
 "#;
 
-const COMMON: &str = "content:\n  - { key: more, media: [3, 1] }\n  - { key: shows, collection: x }\n";
+const COMMON: &str =
+    "content:\n  - { key: more, media: [3, 1] }\n  - { key: shows, collection: x }\n";
 
 #[test]
 fn a_whole_file_is_read() {
@@ -83,7 +84,10 @@ fn a_whole_file_is_read() {
     assert_eq!(keys, ["more", "shows", "ads", "lost"]);
     assert_eq!(script.contents[1].source, Origin::Named { name: "All of Lost".to_owned() });
     let lost = Origin::Show { title: "Lost".to_owned(), season: Some(2) };
-    assert_eq!((&script.contents[3].source, script.contents[3].order), (&lost, Order::SeasonEpisode));
+    assert_eq!(
+        (&script.contents[3].source, script.contents[3].order),
+        (&lost, Order::SeasonEpisode)
+    );
     let [bumpers, main] = script.sequences.as_slice() else { panic!("{:?}", script.sequences) };
     assert_eq!((bumpers.items.len(), script.main.as_slice()), (1, &[1][..]));
     assert_eq!(main.items.len(), 14);

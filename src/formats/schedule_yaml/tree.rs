@@ -64,7 +64,12 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Option<Node>, Fault> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let problem = format!("this is not YAML: {}", error.info());
-            Fault::new(file, mark(error.marker()), problem, "look at indentation, quotes and colons")
+            Fault::new(
+                file,
+                mark(error.marker()),
+                problem,
+                "look at indentation, quotes and colons",
+            )
         })?;
         builder.take(event, span)?;
     }
