@@ -193,7 +193,9 @@ async fn eval(options: cli::Eval) -> anyhow::Result<ExitCode> {
 
 async fn channels(options: &cli::Channels) -> anyhow::Result<ExitCode> {
     let db = open_existing(&options.place.data_dir).await?;
-    let rows = super::channels::list(&db).await?;
+    let zone = load(&options.place)?.playout.zone;
+    let schedules = options.place.data_dir.join("schedules");
+    let rows = super::channels::list(&db, &schedules, zone).await?;
     let mut silent = 0;
     for row in &rows {
         silent += usize::from(row.reason.is_some());

@@ -323,6 +323,8 @@ fn control_options(
         )),
         watermarks: data_dir.join("watermarks"),
         slates: data_dir.join("slates"),
+        schedules: data_dir.join("schedules"),
+        zone: config.playout.zone.clone(),
         operator: control::operate::Settings {
             modes: modes(config),
             tools_dir: None,

@@ -1,5 +1,7 @@
 //! `playout`: how far ahead channels are planned.
 
+use crate::domain::Zone;
+
 use super::keys::Keys;
 
 /// See the module.
@@ -7,16 +9,22 @@ use super::keys::Keys;
 pub struct Config {
     /// Days that timelines reach into the future; what the guide can show.
     pub build_days: u32,
+    /// IANA zone of schedules that name none.
+    pub zone: Zone,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { build_days: 3 }
+        Self { build_days: 3, zone: Zone::default() }
     }
 }
 
 impl Config {
     pub(super) fn read(keys: &mut Keys<'_>) -> Self {
-        Self { build_days: keys.number("build_days", 1..=14, Self::default().build_days) }
+        let default = Self::default();
+        Self {
+            build_days: keys.number("build_days", 1..=14, default.build_days),
+            zone: keys.parsed("time_zone", "a zone such as Europe/Berlin, or UTC", default.zone),
+        }
     }
 }

@@ -5,7 +5,10 @@
 //! is published afterwards.
 
 pub mod audit;
+mod builds;
 mod channels;
+mod content;
+mod effective;
 mod collections;
 mod error;
 pub mod guard;
@@ -14,12 +17,17 @@ pub mod incidents;
 pub mod ledger;
 pub mod libraries;
 mod logos;
+mod mirror;
+mod on_demand;
 pub mod operate;
 pub mod operations;
 pub mod originals;
+mod plans;
+mod playouts;
 mod profiles;
 mod programming;
 mod resolutions;
+mod schedule_files;
 mod search;
 mod service;
 pub mod sessions;
@@ -30,12 +38,18 @@ mod transcoding;
 pub mod tunables;
 mod upkeep;
 mod watermarks;
+mod write_out;
 
 pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use crate::storage::sessions::SessionFilter;
+pub use builds::{Step, is_open, media_kind};
+pub use content::{Content, NoContent, Repair};
+pub use effective::{Effective, RulesFrom, ScheduleFile, effective_rules};
 pub use collections::{Matched, NewCollection};
 pub use error::ControlError;
+pub use plans::{PlanKind, Reference};
+pub use playouts::{Aired, Draft, LONGEST_PREVIEW_HOURS, Preview, Skipped};
 pub use profiles::Treated;
 pub use search::{Choice, Offer, listed_by};
 pub use service::{

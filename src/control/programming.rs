@@ -11,18 +11,22 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Channel, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
-    ListedProfile, Mark, Media, MediaId, Profile, SlateKind, Slot, SlotKind, StoredSlate, Timeline,
-    UtcMillis, WatermarkId,
+    Channel, ChannelForm, ChannelId, ChannelNumber, Collection, CollectionId, Fact, LineupChannel,
+    ListedProfile, Mark, Media, MediaId, Profile, Rules, SlateKind, Slot, SlotKind, StoredSlate,
+    Timeline, UtcMillis, WatermarkId, Zone,
 };
+use crate::formats::schedule_yaml::Fault;
 use crate::foundation::clock::SharedClock;
 use crate::schedule::{self, Catalogue, Cursor};
 use crate::storage::{Db, StorageError};
 use crate::stream::{OnAir, OwnSlates, Steering};
 
+use super::effective::{self, RulesFrom};
 use super::error::ControlError;
 use super::guide::{self, Guides, Shown};
 use super::logos::Logos;
+use super::mirror;
+use super::on_demand::{self, OwnClocks};
 use super::operate::Timelines;
 use super::slates;
 use super::upkeep::{self, Reason, Upkeep};
@@ -31,6 +35,9 @@ use super::watermarks;
 /// How long slots of the past are kept: more than the guide shows.
 pub(crate) const KEPT_MS: i64 = 50 * 3_600_000;
 
+/// How long before air time a programme must have media to play.
+const FORESIGHT_MS: i64 = 2 * 3_600_000;
+
 /// What a refresh has to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Replan {
@@ -38,6 +45,8 @@ pub(crate) enum Replan {
     Extend,
     /// The rules of these channels changed.
     FromNext(Vec<ChannelId>),
+    /// What is planned for these channels belongs to their rules already: plan it on.
+    Adopt(Vec<ChannelId>),
     /// Media came or changed: plan every channel whose collections hold other media than before.
     MediaChanged,
 }
@@ -55,6 +64,10 @@ pub(crate) struct Settings {
     pub(crate) slates: PathBuf,
     /// The logos that slates show.
     pub(crate) logos: Logos,
+    /// Where schedule files lie.
+    pub(crate) schedules: PathBuf,
+    /// Zone of schedules that name none.
+    pub(crate) zone: Zone,
 }
 
 /// A channel as planned.
@@ -64,12 +77,31 @@ pub(crate) struct Planned {
     pub(crate) channel: Arc<Channel>,
     /// What it plays when.
     pub(crate) timeline: Timeline,
+    /// The same in the channel's own time, where its clock is another than everybody's.
+    pub(crate) own: Timeline,
     /// All media the timeline names.
     pub(crate) media: Arc<HashMap<MediaId, Arc<Media>>>,
+    /// Where its rules come from, and what is wrong with them.
+    pub(crate) origin: Arc<PlannedFrom>,
+}
+
+/// Where a channel's rules come from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlannedFrom {
+    pub(crate) from: RulesFrom,
+    /// What of them could not be written out.
+    pub(crate) notes: Vec<String>,
+    /// What is wrong with its schedule file.
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) form: ChannelForm,
+    /// Media that its rules reach.
+    pub(crate) playable: usize,
+    /// Whether they name any collection.
+    pub(crate) names_any: bool,
 }
 
 /// What everybody reads: all enabled channels, planned, at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Board {
     /// By id.
     pub(crate) channels: BTreeMap<ChannelId, Planned>,
@@ -96,22 +128,32 @@ pub(crate) struct Board {
 /// The state behind the guide, the lineup and the stream.
 #[derive(Debug)]
 pub(crate) struct Programming {
-    db: Db,
+    pub(super) db: Db,
     steering: Arc<Steering>,
-    clock: SharedClock,
-    settings: Settings,
+    pub(super) clock: SharedClock,
+    pub(super) settings: Settings,
     facts: mpsc::Sender<Fact>,
     board: ArcSwap<Board>,
     held: ArcSwap<HashMap<CollectionId, Arc<Vec<MediaId>>>>,
     guides: Arc<Guides>,
-    turn: tokio::sync::Mutex<Published>,
+    pub(super) turn: tokio::sync::Mutex<Published>,
+    /// The clocks of channels that have one of their own.
+    pub(super) clocks: OwnClocks,
+    /// Channels that are planned further ahead than usual, and how far.
+    further: std::sync::Mutex<HashMap<ChannelId, UtcMillis>>,
 }
 
 /// What was handed to the stream last, so that a channel that is gone is withdrawn.
 #[derive(Debug, Default)]
-struct Published {
+pub(super) struct Published {
     channels: HashMap<ChannelId, Option<bool>>,
     collections: HashMap<CollectionId, Arc<Vec<MediaId>>>,
+    /// The rules' own collections, by what they choose.
+    inline: HashMap<String, Arc<Vec<MediaId>>>,
+    /// What schedule files said when they were right.
+    files: HashMap<ChannelId, Rules>,
+    /// Which rules each channel was planned with; `None` before they were read from storage.
+    prints: Option<HashMap<ChannelId, u64>>,
 }
 
 impl Programming {
@@ -132,6 +174,8 @@ impl Programming {
             board: ArcSwap::default(),
             held: ArcSwap::default(),
             turn: tokio::sync::Mutex::default(),
+            clocks: OwnClocks::default(),
+            further: std::sync::Mutex::default(),
         }
     }
 
@@ -205,19 +249,72 @@ impl Programming {
         let mut board = Board { loaded: true, profiles: Arc::new(profiles), ..Board::default() };
         self.load_marks(&mut board).await.map_err(failed())?;
         board.slates = Arc::new(self.db.list_slates().await.map_err(failed())?);
-        for channel in channels.into_iter().filter(|channel| channel.enabled) {
-            let changed = match replan {
-                Replan::Extend => false,
-                Replan::FromNext(ids) => ids.contains(&channel.id),
-                Replan::MediaChanged => {
-                    plays_other_media(&channel, &resolved, &published.collections)
-                }
+        let sizes = resolved.iter().map(|(id, ids)| (*id, ids.len())).collect();
+        let plans = effective::plans(&self.db, &collections, sizes, self.settings.zone.clone())
+            .await
+            .map_err(failed())?;
+        let folder = &self.settings.schedules;
+        let mut held = effective::held(&self.db, folder, &channels, &plans, &mut published.files)
+            .await
+            .map_err(failed())?;
+        let prints = match published.prints.take() {
+            Some(prints) => prints,
+            None => self.db.plan_prints().await.map_err(failed())?,
+        };
+        let rules = held.values().map(|held| &held.rules);
+        let own = OwnCollections::new(rules, &collections, &media, &aired, now);
+        let (mut mirrors, mut new_prints) = (Vec::new(), HashMap::new());
+        for mut channel in channels.into_iter().filter(|channel| channel.enabled) {
+            let Some(held) = held.remove(&channel.id) else { continue };
+            if let RulesFrom::Mirror(source) = held.from {
+                mirrors.push((channel, source, held));
+                continue;
+            }
+            channel.rules = held.rules;
+            let inline = own.of(&channel.rules);
+            let extended;
+            let of_channel = if inline.is_empty() {
+                &resolved
+            } else {
+                extended = resolved.clone().into_iter().chain(inline).collect();
+                &extended
             };
+            let print = effective::print(&channel.rules);
+            // Rules of before the first print are those of now, as far as anybody knows.
+            let adopted = matches!(replan, Replan::Adopt(ids) if ids.contains(&channel.id));
+            let edited = !adopted && prints.get(&channel.id).is_some_and(|before| *before != print);
+            new_prints.insert(channel.id, print);
+            let changed = edited
+                || match replan {
+                    Replan::Extend | Replan::Adopt(_) => false,
+                    Replan::FromNext(ids) => ids.contains(&channel.id),
+                    Replan::MediaChanged => {
+                        plays_other_media(&channel, &resolved, &published.collections)
+                            || own.changed(&channel.rules, &published.inline)
+                    }
+                };
             let reason = if changed { Reason::Changed } else { Reason::Extend };
-            let planned = self.plan_channel(channel, &media, &resolved, reason, now).await?;
+            let clock = self.clocks.of(&held.form, now);
+            let own_now = clock.map_or(now, |clock| clock.time(now));
+            let origin = (held.from, held.notes, held.faults, held.form);
+            let mut planned =
+                self.plan_channel(channel, &media, of_channel, reason, own_now, origin).await?;
+            if let Some(clock) = clock {
+                planned.timeline = on_demand::moved(&planned.own, clock.behind_ms);
+            }
             board.by_number.insert(planned.channel.number.clone(), planned.channel.id);
             board.channels.insert(planned.channel.id, planned);
         }
+        for (channel, source, held) in mirrors {
+            let planned = mirror::of(channel, source, &board, held, now);
+            board.by_number.insert(planned.channel.number.clone(), planned.channel.id);
+            board.channels.insert(planned.channel.id, planned);
+        }
+        if new_prints != prints {
+            self.db.set_plan_prints(&new_prints).await.map_err(failed())?;
+        }
+        published.prints = Some(new_prints);
+        published.inline = own.known;
         board.lineup = Arc::new(lineup(&board));
         self.held.store(Arc::new(resolved.clone()));
         published.collections = resolved;
@@ -256,13 +353,18 @@ impl Programming {
         resolved: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
         reason: Reason,
         now: UtcMillis,
+        (from_where, notes, faults, form): (RulesFrom, Vec<String>, Vec<Fault>, ChannelForm),
     ) -> Result<Planned, ControlError> {
         let failed = || ControlError::storage("the channel plan");
         let past = now.plus_ms(-KEPT_MS);
-        let until = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
+        let usual = now.plus_ms(i64::from(self.settings.build_days) * 86_400_000);
+        let until = self.further().get(&channel.id).map_or(usual, |further| usual.max(*further));
         let stored = self.db.load_timeline(channel.id, past).await.map_err(failed())?;
-        let catalogue = catalogue(&channel, media, resolved);
+        let catalogue = catalogue(&channel.rules, media, resolved);
         let has_content = !catalogue.media.is_empty();
+        let names_any = !channel.rules.collections().is_empty();
+        let playable = catalogue.media.len();
+        let origin = PlannedFrom { from: from_where, notes, faults, form, playable, names_any };
         let mut slots = stored;
         let from = match upkeep::decide(&slots, has_content, reason, now, until) {
             Upkeep::Keep => None,
@@ -308,7 +410,9 @@ impl Programming {
         })?;
         let named = timeline.slots().iter().filter_map(|slot| slot.media);
         let media = named.filter_map(|id| Some((id, Arc::clone(media.get(&id)?)))).collect();
-        Ok(Planned { channel: Arc::new(channel), timeline, media: Arc::new(media) })
+        let origin = Arc::new(origin);
+        let own = timeline.clone();
+        Ok(Planned { channel: Arc::new(channel), timeline, own, media: Arc::new(media), origin })
     }
 
     /// Puts other media in the place of `bad` on one channel, from now on; says how many slots
@@ -326,8 +430,11 @@ impl Programming {
             let collections = self.db.list_collections().await.map_err(failed())?;
             let media = self.all_media().await?;
             let aired = self.db.aired_media().await.map_err(failed())?;
-            let resolved = resolve(&collections, &media, &aired, now);
-            let catalogue = catalogue(&planned.channel, &media, &resolved);
+            let mut resolved = resolve(&collections, &media, &aired, now);
+            let rules = &planned.channel.rules;
+            let own = OwnCollections::new([rules], &collections, &media, &aired, now);
+            resolved.extend(own.of(rules));
+            let catalogue = catalogue(rules, &media, &resolved);
             let before = planned.timeline.slots();
             let rules = &planned.channel.rules;
             let slots = schedule::replace(&planned.timeline, rules, &catalogue, bad, now);
@@ -340,6 +447,26 @@ impl Programming {
         };
         self.refresh(Replan::Extend).await?;
         Ok(changed)
+    }
+
+    fn further(&self) -> std::sync::MutexGuard<'_, HashMap<ChannelId, UtcMillis>> {
+        self.further.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Has a channel planned up to `until`, if that is further ahead than usual.
+    pub(super) fn plan_until(&self, channel: ChannelId, until: UtcMillis) {
+        self.further().insert(channel, until);
+    }
+
+    /// What a plan of any rules draws on now.
+    pub(super) async fn ground(&self, now: UtcMillis) -> Result<Ground, ControlError> {
+        let collections = self.db.list_collections().await;
+        let collections = collections.map_err(ControlError::storage("the collections"))?;
+        let media = self.all_media().await?;
+        let aired = self.db.aired_media().await;
+        let aired = aired.map_err(ControlError::storage("what was on air"))?;
+        let resolved = resolve(&collections, &media, &aired, now);
+        Ok(Ground { collections, media, aired, resolved, now })
     }
 
     async fn all_media(&self) -> Result<HashMap<MediaId, Arc<Media>>, ControlError> {
@@ -379,30 +506,54 @@ impl Programming {
         shown
     }
 
+    /// Hands a channel to the stream; not one that names an unknown profile.
+    fn put_on_air(&self, board: &Board, planned: &Planned) -> bool {
+        let Some(mut profile) = board.profiles.get(&planned.channel.profile).cloned() else {
+            tracing::error!(
+                channel.id = %planned.channel.id,
+                "channel {} names the unknown profile {}",
+                planned.channel.number, planned.channel.profile
+            );
+            return false;
+        };
+        profile.watermark = board.marks.get(&planned.channel.id).cloned();
+        self.steering.publish(OnAir {
+            channel: Arc::clone(&planned.channel),
+            profile,
+            timeline: planned.timeline.clone(),
+            media: Arc::clone(&planned.media),
+            slates: self.slates_of(&planned.channel, &board.slates),
+        });
+        true
+    }
+
+    /// Moves a channel whose clock stands along with the day, in memory alone.
+    pub(super) async fn move_along(&self, channel: ChannelId) {
+        let _turn = self.turn.lock().await;
+        let behind_ms = self.clocks.behind_ms(channel);
+        let mut board = (*self.board()).clone();
+        let Some(planned) = board.channels.get_mut(&channel) else { return };
+        planned.timeline = on_demand::moved(&planned.own, behind_ms);
+        let planned = planned.clone();
+        self.put_on_air(&board, &planned);
+        self.board.store(Arc::new(board));
+    }
+
     /// Hands the board to the stream, builds the guide, then lets readers see both.
     async fn publish(&self, mut board: Board, published: &mut Published, now: UtcMillis) {
         for planned in board.channels.values() {
-            let Some(mut profile) = board.profiles.get(&planned.channel.profile).cloned() else {
-                tracing::error!(
-                    channel.id = %planned.channel.id,
-                    "channel {} names the unknown profile {}",
-                    planned.channel.number, planned.channel.profile
-                );
+            if !self.put_on_air(&board, planned) {
                 continue;
-            };
-            profile.watermark = board.marks.get(&planned.channel.id).cloned();
-            self.steering.publish(OnAir {
-                channel: Arc::clone(&planned.channel),
-                profile,
-                timeline: planned.timeline.clone(),
-                media: Arc::clone(&planned.media),
-                slates: self.slates_of(&planned.channel, &board.slates),
-            });
-            let content = planned.timeline.at(now).map(|slot| slot.kind != SlotKind::Offline);
+            }
+            // Told before air time: whoever repairs it wants to do it while nobody sees it.
+            let soon = planned.timeline.between(now, now.plus_ms(FORESIGHT_MS));
+            let dark = soon.iter().find(|slot| slot.kind == SlotKind::Offline);
+            let content = Some(dark.is_none() && !soon.is_empty());
             let before = published.channels.insert(planned.channel.id, content);
             if before != Some(content) {
                 let has_content = content.unwrap_or(false);
-                let fact = Fact::Content { channel: planned.channel.id, has_content, at: now };
+                let at = dark.map_or(now, |slot| slot.start.max(now));
+                let fact = Fact::Content { channel: planned.channel.id, has_content, at };
                 if self.facts.send(fact).await.is_err() {
                     tracing::debug!("nobody takes facts any more");
                 }
@@ -471,14 +622,82 @@ fn resolve(
     schedule::resolve_all(collections, &all, aired, now)
 }
 
+/// What a plan draws on.
+pub(super) struct Ground {
+    pub(super) collections: Vec<Collection>,
+    media: HashMap<MediaId, Arc<Media>>,
+    aired: HashSet<MediaId>,
+    resolved: HashMap<CollectionId, Arc<Vec<MediaId>>>,
+    now: UtcMillis,
+}
+
+impl Ground {
+    /// How many items each collection holds.
+    pub(super) fn sizes(&self) -> HashMap<CollectionId, usize> {
+        self.resolved.iter().map(|(id, ids)| (*id, ids.len())).collect()
+    }
+
+    /// The part of the library that rules reach.
+    pub(super) fn catalogue(&self, rules: &Rules) -> Catalogue {
+        let Self { collections, media, aired, now, .. } = self;
+        let own = OwnCollections::new([rules], collections, media, aired, *now);
+        let mut resolved = self.resolved.clone();
+        resolved.extend(own.of(rules));
+        catalogue(rules, media, &resolved)
+    }
+}
+
+/// Collections that belong to rules, chosen once for all channels that say the same.
+struct OwnCollections {
+    known: HashMap<String, Arc<Vec<MediaId>>>,
+}
+
+impl OwnCollections {
+    fn new<'r>(
+        rules: impl IntoIterator<Item = &'r Rules>,
+        collections: &[Collection],
+        media: &HashMap<MediaId, Arc<Media>>,
+        aired: &HashSet<MediaId>,
+        now: UtcMillis,
+    ) -> Self {
+        let mut known = HashMap::new();
+        let mut selectors = rules.into_iter().flat_map(|rules| rules.inline.values()).peekable();
+        if selectors.peek().is_none() {
+            return Self { known };
+        }
+        let mut all: Vec<Arc<Media>> = media.values().cloned().collect();
+        all.sort_by_key(|media| media.id);
+        let shelf = schedule::Shelf::new(&all, collections, aired, now);
+        for selector in selectors {
+            // Debug output says everything that a selector holds, and nothing but that.
+            let chosen = || Arc::new(shelf.choose(selector));
+            known.entry(format!("{selector:?}")).or_insert_with(chosen);
+        }
+        Self { known }
+    }
+
+    fn of(&self, rules: &Rules) -> HashMap<CollectionId, Arc<Vec<MediaId>>> {
+        let ids = |selector| self.known.get(&format!("{selector:?}")).cloned();
+        let own = rules.inline.iter();
+        own.filter_map(|(id, selector)| Some((*id, ids(selector)?))).collect()
+    }
+
+    fn changed(&self, rules: &Rules, before: &HashMap<String, Arc<Vec<MediaId>>>) -> bool {
+        rules.inline.values().any(|selector| {
+            let key = format!("{selector:?}");
+            self.known.get(&key) != before.get(&key)
+        })
+    }
+}
+
 /// The part of the library that a channel's rules reach.
 fn catalogue(
-    channel: &Channel,
+    rules: &Rules,
     media: &HashMap<MediaId, Arc<Media>>,
     resolved: &HashMap<CollectionId, Arc<Vec<MediaId>>>,
 ) -> Catalogue {
     let mut catalogue = Catalogue::default();
-    for collection in channel.rules.collections() {
+    for collection in rules.collections() {
         let Some(ids) = resolved.get(&collection) else { continue };
         for id in ids.iter() {
             if let Some(media) = media.get(id) {

@@ -12,6 +12,7 @@ use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, FfmpegSettings, Incident, IncidentId,
     Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Preparing, Profile,
     Programme, ScanProgress, UtcMillis, Watching, WatermarkId, Wording, WordingChoice,
+    Zone,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -71,6 +72,10 @@ pub struct Options {
     pub watermarks: PathBuf,
     /// Where the operator's own slates lie as files.
     pub slates: PathBuf,
+    /// Where schedule files lie.
+    pub schedules: PathBuf,
+    /// Zone of schedules that name none.
+    pub zone: Zone,
     /// How the operator works.
     pub operator: super::operate::Settings,
     /// How many ended sessions are remembered.
@@ -207,6 +212,8 @@ impl Control {
             watermarks: options.watermarks.clone(),
             slates: options.slates.clone(),
             logos: Logos::new(options.slates.join("logos")),
+            schedules: options.schedules.clone(),
+            zone: options.zone.clone(),
         };
         let programming = Arc::new(Programming::new(
             db.clone(),
@@ -269,6 +276,8 @@ impl Control {
         control.follow_sessions(stop).await?;
         control.refresh(Replan::Extend).await?;
         control.follow_logos(stop);
+        control.follow_schedule_files(stop);
+        control.follow_clocks(stop);
         let keeper = control.clone();
         let until = stop.child();
         stop.spawn("programming", async move { keeper.keep_up(until).await });
@@ -506,6 +515,14 @@ impl Control {
 
     pub(super) fn outside(&self) -> &Outside {
         &self.inner.options.outside
+    }
+
+    pub(super) fn schedules_folder(&self) -> &Path {
+        &self.inner.options.schedules
+    }
+
+    pub(super) fn programming(&self) -> &Programming {
+        &self.inner.programming
     }
 
     pub(super) fn slates_folder(&self) -> &Path {

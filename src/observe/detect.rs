@@ -407,7 +407,10 @@ fn on_content(channel: ChannelId, has_content: bool, at: UtcMillis, now: UtcMill
         cause: Cause::NoContent,
         kind: SignalKind::Hard,
         evidence: vec![Evidence { kind: "timeline".into(), trust: Trust::System, at: now, body }],
-        summary: format!("channel {channel} has nothing to play"),
+        summary: match at.since(now) / 60_000 {
+            ..=0 => format!("channel {channel} has nothing to play"),
+            minutes => format!("channel {channel} has nothing to play in {minutes} minutes"),
+        },
         failure: false,
     }
 }

@@ -1,0 +1,380 @@
+//! Use cases on what people keep of schedules: check, store, plan again, in this order.
+//!
+//! One set of functions serves all kinds. What a change means for channels is not worked out here:
+//! the next plan compares the rules that come of it with those each channel was planned with.
+
+use serde_json::json;
+
+use crate::domain::{
+    BlockLine, FillerIds, InvalidField, Kept, KeptBlock, KeptBlockGroup, KeptDeco, KeptDecoGroup,
+    KeptFiller, KeptPlayout, KeptSchedule, KeptTemplate, KeptTemplateGroup, MediaId, Origin,
+    PlayoutSource, Taking, check_name,
+};
+use crate::storage::Plan;
+
+use super::Control;
+use super::error::ControlError;
+use super::operations::Actor;
+use super::programming::Replan;
+
+/// Something that people keep, as the use cases see it.
+pub trait PlanKind: Plan {
+    /// What it is called, such as `schedule`.
+    const WORD: &'static str;
+
+    /// Its name, which is checked.
+    fn name_mut(&mut self) -> &mut String;
+
+    /// What it refers to.
+    fn refers_to(&self) -> Vec<(String, Reference)>;
+}
+
+/// Something referred to by id.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reference {
+    /// A collection, show, search or media item.
+    Taking(Taking),
+    /// A filler preset.
+    Filler(i64),
+    /// A block.
+    Block(i64),
+    /// A group of blocks.
+    BlockGroup(i64),
+    /// A group of templates.
+    TemplateGroup(i64),
+    /// A group of decos.
+    DecoGroup(i64),
+    /// A media item.
+    Media(i64),
+}
+
+impl PlanKind for KeptSchedule {
+    const WORD: &'static str = "schedule";
+
+    fn name_mut(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn refers_to(&self) -> Vec<(String, Reference)> {
+        let mut all = Vec::new();
+        for (at, item) in self.items.iter().enumerate() {
+            all.push((format!("items.{at}"), Reference::Taking(item.taking.clone())));
+            all.extend(fillers(&item.fillers, &format!("items.{at}.")));
+        }
+        all
+    }
+}
+
+fn fillers(ids: &FillerIds, before: &str) -> Vec<(String, Reference)> {
+    ids.named().map(|(field, id)| (format!("{before}{field}"), Reference::Filler(id))).collect()
+}
+
+macro_rules! groups {
+    ($($kind:ty, $word:literal;)*) => {$(
+        impl PlanKind for $kind {
+            const WORD: &'static str = $word;
+
+            fn name_mut(&mut self) -> &mut String {
+                &mut self.name
+            }
+
+            fn refers_to(&self) -> Vec<(String, Reference)> {
+                Vec::new()
+            }
+        }
+    )*};
+}
+
+groups! {
+    KeptBlockGroup, "block group";
+    KeptTemplateGroup, "template group";
+    KeptDecoGroup, "deco group";
+}
+
+impl PlanKind for KeptBlock {
+    const WORD: &'static str = "block";
+
+    fn name_mut(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn refers_to(&self) -> Vec<(String, Reference)> {
+        let lines = self.items.iter().enumerate();
+        let taken = |(at, line): (usize, &BlockLine)| {
+            (format!("items.{at}"), Reference::Taking(line.taking.clone()))
+        };
+        let group = self.group_id.map(|id| ("group_id".to_owned(), Reference::BlockGroup(id)));
+        group.into_iter().chain(lines.map(taken)).collect()
+    }
+}
+
+impl PlanKind for KeptTemplate {
+    const WORD: &'static str = "template";
+
+    fn name_mut(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn refers_to(&self) -> Vec<(String, Reference)> {
+        let mut all = Vec::new();
+        all.extend(self.group_id.map(|id| ("group_id".to_owned(), Reference::TemplateGroup(id))));
+        for (at, line) in self.items.iter().enumerate() {
+            if let Some(id) = line.block_id {
+                all.push((format!("items.{at}.block_id"), Reference::Block(id)));
+            } else if let Some(taking) = &line.taking {
+                all.push((format!("items.{at}"), Reference::Taking(taking.clone())));
+            }
+        }
+        all
+    }
+}
+
+impl PlanKind for KeptFiller {
+    const WORD: &'static str = "filler preset";
+
+    fn name_mut(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn refers_to(&self) -> Vec<(String, Reference)> {
+        let lines = self.items.iter().enumerate();
+        lines
+            .map(|(at, line)| (format!("items.{at}"), Reference::Taking(line.taking.clone())))
+            .collect()
+    }
+}
+
+impl PlanKind for KeptDeco {
+    const WORD: &'static str = "deco";
+
+    fn name_mut(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn refers_to(&self) -> Vec<(String, Reference)> {
+        let group = self.group_id.map(|id| ("group_id".to_owned(), Reference::DecoGroup(id)));
+        let media = self.media_item_id.map(|id| ("media_item_id".to_owned(), Reference::Media(id)));
+        group.into_iter().chain(media).collect()
+    }
+}
+
+impl Control {
+    /// All of a kind, oldest first.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn kept<T: PlanKind>(&self) -> Result<Vec<Kept<T>>, ControlError> {
+        self.db().list_plans::<T>().await.map_err(ControlError::storage(T::WORD))
+    }
+
+    /// One of a kind.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn kept_one<T: PlanKind>(&self, id: i64) -> Result<Kept<T>, ControlError> {
+        let found = self.db().find_plan::<T>(id).await.map_err(ControlError::storage(T::WORD))?;
+        found.ok_or_else(|| ControlError::NotFound { what: format!("{} {id}", T::WORD) })
+    }
+
+    /// Stores a new one.
+    ///
+    /// # Errors
+    /// When a field cannot be taken, something it refers to does not exist, or storage fails.
+    pub async fn keep<T: PlanKind>(&self, actor: &Actor, body: T) -> Result<Kept<T>, ControlError> {
+        let body = self.checked(body).await?;
+        let kept = self.db().insert_plan(body, self.now()).await;
+        let kept = kept.map_err(ControlError::storage(T::WORD))?;
+        self.after_change::<T>(actor, kept.id, "created").await?;
+        Ok(kept)
+    }
+
+    /// Changes one, as `change` says.
+    ///
+    /// # Errors
+    /// As [`Self::keep`], and when it does not exist or `change` refuses.
+    pub async fn change_kept<T: PlanKind>(
+        &self,
+        actor: &Actor,
+        id: i64,
+        change: impl FnOnce(&mut T) -> Result<(), ControlError> + Send,
+    ) -> Result<Kept<T>, ControlError> {
+        let mut kept = self.kept_one::<T>(id).await?;
+        change(&mut kept.body)?;
+        kept.body = self.checked(kept.body).await?;
+        kept.updated = self.now();
+        let stored = self.db().update_plan(id, &kept.body, kept.updated).await;
+        stored.map_err(ControlError::storage(T::WORD))?;
+        self.after_change::<T>(actor, id, "edited").await?;
+        Ok(kept)
+    }
+
+    /// Deletes one; what referred to it goes on without it.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn drop_kept<T: PlanKind>(&self, actor: &Actor, id: i64) -> Result<(), ControlError> {
+        self.kept_one::<T>(id).await?;
+        self.db().delete_plan::<T>(id).await.map_err(ControlError::storage(T::WORD))?;
+        self.after_change::<T>(actor, id, "deleted").await
+    }
+
+    /// Deletes a group of blocks with its blocks.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn drop_block_group(&self, actor: &Actor, id: i64) -> Result<(), ControlError> {
+        for block in self.kept::<KeptBlock>().await? {
+            if block.body.group_id == Some(id) {
+                let gone = self.db().delete_plan::<KeptBlock>(block.id).await;
+                gone.map_err(ControlError::storage("the block"))?;
+            }
+        }
+        self.drop_kept::<KeptBlockGroup>(actor, id).await
+    }
+
+    async fn after_change<T: PlanKind>(
+        &self,
+        actor: &Actor,
+        id: i64,
+        what: &str,
+    ) -> Result<(), ControlError> {
+        let word = T::WORD.replace(' ', "_");
+        self.record_change(actor, json!({"what": format!("{word}_{what}"), "id": id})).await;
+        self.refresh(Replan::Extend).await
+    }
+
+    async fn checked<T: PlanKind>(&self, mut body: T) -> Result<T, ControlError> {
+        *body.name_mut() = check_name(body.name_mut())?;
+        self.check_references(body.refers_to()).await?;
+        Ok(body)
+    }
+
+    /// Checks that everything referred to is there.
+    ///
+    /// # Errors
+    /// Every field that leads nowhere.
+    pub(super) async fn check_references(
+        &self,
+        references: Vec<(String, Reference)>,
+    ) -> Result<(), ControlError> {
+        let mut wrong = Vec::new();
+        if references.is_empty() {
+            return Ok(());
+        }
+        let collections = self.collections().await?;
+        let failed = || ControlError::storage("what it refers to");
+        for (field, reference) in references {
+            let lost = match &reference {
+                Reference::Taking(taking) => match taking.origin() {
+                    Err(error) => {
+                        let field = format!("{field}.{}", error.field);
+                        wrong.push(InvalidField::new(field, error.problem, error.fix));
+                        None
+                    }
+                    Ok(Origin::Collection { id }) => {
+                        let known = collections.iter().any(|collection| collection.id == id);
+                        (!known).then(|| format!("collection {id}"))
+                    }
+                    Ok(Origin::Media { media }) => {
+                        let found = self.db().media_by_ids(&media).await.map_err(failed())?;
+                        let lost = media.iter().find(|id| found.iter().all(|m| m.id != **id));
+                        lost.map(|id| format!("media {id}"))
+                    }
+                    Ok(
+                        Origin::Named { .. }
+                        | Origin::Show { .. }
+                        | Origin::Artist { .. }
+                        | Origin::Search { .. }
+                        | Origin::Several { .. },
+                    ) => None,
+                },
+                Reference::Filler(id) => self.lost::<KeptFiller>(*id).await?,
+                Reference::Block(id) => self.lost::<KeptBlock>(*id).await?,
+                Reference::BlockGroup(id) => self.lost::<KeptBlockGroup>(*id).await?,
+                Reference::TemplateGroup(id) => self.lost::<KeptTemplateGroup>(*id).await?,
+                Reference::DecoGroup(id) => self.lost::<KeptDecoGroup>(*id).await?,
+                Reference::Media(id) => {
+                    let found = self.db().media_by_ids(&[MediaId(*id)]).await.map_err(failed())?;
+                    found.is_empty().then(|| format!("media {id}"))
+                }
+            };
+            if let Some(lost) = lost {
+                let problem = format!("{lost} does not exist");
+                wrong.push(InvalidField::new(field, problem, "list what exists and use its id"));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong)) }
+    }
+
+    async fn lost<T: PlanKind>(&self, id: i64) -> Result<Option<String>, ControlError> {
+        let found = self.db().find_plan::<T>(id).await.map_err(ControlError::storage(T::WORD))?;
+        Ok(found.is_none().then(|| format!("{} {id}", T::WORD)))
+    }
+
+    /// All playouts, of one channel or of all.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn playouts(
+        &self,
+        channel: Option<crate::domain::ChannelId>,
+    ) -> Result<Vec<Kept<KeptPlayout>>, ControlError> {
+        let all = self.db().list_plans::<KeptPlayout>().await;
+        let mut all = all.map_err(ControlError::storage("the playouts"))?;
+        all.retain(|kept| channel.is_none_or(|channel| kept.body.channel == channel));
+        Ok(all)
+    }
+
+    /// One playout.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn playout(&self, id: i64) -> Result<Kept<KeptPlayout>, ControlError> {
+        let found = self.db().find_plan(id).await.map_err(ControlError::storage("the playout"))?;
+        found.ok_or_else(|| ControlError::NotFound { what: format!("playout {id}") })
+    }
+
+    /// Stores a playout, new without an `id`; when it is active, every other one of its channel is
+    /// not any more.
+    ///
+    /// # Errors
+    /// When the channel or what it plays does not exist, or storage fails.
+    pub async fn put_playout(
+        &self,
+        actor: &Actor,
+        id: Option<i64>,
+        body: KeptPlayout,
+    ) -> Result<Kept<KeptPlayout>, ControlError> {
+        self.channel(body.channel).await?;
+        match &body.source {
+            PlayoutSource::Schedule { schedule } => {
+                self.kept_one::<KeptSchedule>(*schedule).await?;
+            }
+            PlayoutSource::Templates { templates } => {
+                for used in templates {
+                    self.kept_one::<KeptTemplate>(used.template).await?;
+                }
+            }
+            PlayoutSource::None | PlayoutSource::Script { .. } => {}
+        }
+        let channel = body.channel;
+        let kept = self.db().activate_playout(id, body, self.now()).await;
+        let kept = kept.map_err(ControlError::storage("the playout"))?;
+        let what = if id.is_none() { "playout_created" } else { "playout_edited" };
+        self.record_change(actor, json!({"what": what, "id": kept.id, "channel": channel})).await;
+        self.refresh(Replan::Extend).await?;
+        Ok(kept)
+    }
+
+    /// Deletes a playout; its channel plays its own rules again.
+    ///
+    /// # Errors
+    /// When it does not exist or storage fails.
+    pub async fn drop_playout(&self, actor: &Actor, id: i64) -> Result<(), ControlError> {
+        self.playout(id).await?;
+        let gone = self.db().delete_plan::<KeptPlayout>(id).await;
+        gone.map_err(ControlError::storage("the playout"))?;
+        self.record_change(actor, json!({"what": "playout_deleted", "id": id})).await;
+        self.refresh(Replan::Extend).await
+    }
+}
