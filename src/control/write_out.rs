@@ -642,10 +642,24 @@ fn selector(origin: &Origin) -> Result<Selector, String> {
                 folder: None,
             })
         }
-        Origin::Show { season: Some(_), .. } | Origin::Search { .. } | Origin::Several { .. } => {
-            Err("this choice cannot be made yet".to_owned())
+        Origin::Show { title, season: Some(season) } => {
+            // A query has no way to write a quotation mark within quotation marks.
+            query(&format!("show=\"{}\" season:{season}", title.replace('"', " ")))
         }
+        Origin::Search { query: text, kind: None } => query(text),
+        Origin::Search { query: text, kind: Some(kind) } => {
+            let kind = serde_json::to_value(kind).unwrap_or_default();
+            let kind = kind.as_str().unwrap_or_default();
+            query(&format!("({text}) kind:{kind}"))
+                .or_else(|_| query(&format!("{text} kind:{kind}")))
+        }
+        Origin::Several { ids } => Ok(Selector::Multi { collections: ids.clone() }),
     }
+}
+
+fn query(text: &str) -> Result<Selector, String> {
+    let query = Query::parse(text).map_err(|error| format!("{text:?} is no query: {error}"))?;
+    Ok(Selector::Query { query })
 }
 
 /// The id of a choice that is made on the spot: below zero, and always the same for the same words.

@@ -90,6 +90,10 @@ impl Taking {
             "search" => {
                 let query = self.search_query.clone().filter(|query| !query.trim().is_empty());
                 let query = query.ok_or_else(|| missing("search_query"))?;
+                if let Err(error) = super::Query::parse(&query) {
+                    let fix = "see /api/search for the words of a query";
+                    return Err(InvalidField::new("search_query", error.to_string(), fix));
+                }
                 Ok(Origin::Search { query, kind: None })
             }
             other => {

@@ -9,8 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    agent, channels, choices, collections, guide, health, libraries, limits, media, playlists,
-    preparation, profiles, resolutions, search, sessions, settings, slates, transcoding,
+    agent, blocks, builds, channels, choices, collections, decos, fillers, forms, guide, health,
+    libraries, limits, media, playlists, playouts, preparation, profiles, resolutions,
+    schedule_files, schedules, search, sessions, settings, slates, templates, transcoding,
     watermarks,
 };
 use super::auth::{Door, guard};
@@ -33,7 +34,7 @@ pub fn router(state: State) -> Router {
     let routes = Router::new()
         .merge(doored(Door::Public, open()))
         .merge(doored(Door::Stream, streams()))
-        .merge(doored(Door::Private, private().hidden("/openapi.json", document)))
+        .merge(doored(Door::Private, private().merge(plans()).hidden("/openapi.json", document)))
         .merge(doored(Door::Private, ui::router()))
         .merge(doored(Door::Public, ui::open_router()))
         .fallback(layers::no_such_address)
@@ -49,6 +50,7 @@ pub fn openapi(version: &str) -> OpenApi {
         .merge(open().behind(Door::Public))
         .merge(streams().behind(Door::Stream))
         .merge(private().behind(Door::Private))
+        .merge(plans().behind(Door::Private))
         .into_openapi()
 }
 
@@ -178,4 +180,71 @@ fn private() -> OpenApiRouter<State> {
         .at("/api/agent/incidents/{incident}",  routes!(agent::incident))
         .at("/api/agent/audit",                 routes!(agent::audit))
         .at("/api/agent/audit/verify",          routes!(agent::verify))
+}
+
+/// What people keep of schedules, and what is on which channel.
+#[rustfmt::skip]
+fn plans() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .at("/api/schedules",                   routes!(schedules::list, schedules::create))
+        .at("/api/schedules/files",             routes!(schedule_files::list))
+        .at("/api/schedules/files/schema",      routes!(schedule_files::schema))
+        .at("/api/schedules/files/check",       routes!(schedule_files::check))
+        .at("/api/schedules/{schedule}",        routes!(schedules::read, schedules::edit, schedules::delete))
+        .at("/api/schedules/{schedule}/items",  routes!(schedules::items, schedules::add_item))
+        .at("/api/schedules/{schedule}/items/{item}", routes!(schedules::remove_item))
+        .at("/api/schedule-items",              routes!(schedules::all_items, schedules::create_item))
+        .at("/api/schedule-items/{item}",       routes!(schedules::read_item, schedules::edit_item, schedules::delete_item))
+        .at("/api/schedule-items/{item}/move",  routes!(schedules::move_item))
+        .at("/api/block-groups",                routes!(blocks::list_groups, blocks::create_group))
+        .at("/api/block-groups/{group}",        routes!(blocks::read_group, blocks::edit_group, blocks::delete_group))
+        .at("/api/blocks",                      routes!(blocks::list, blocks::create))
+        .at("/api/blocks/{block}",              routes!(blocks::read, blocks::edit, blocks::delete))
+        .at("/api/blocks/{block}/items",        routes!(blocks::add_item))
+        .at("/api/blocks/{block}/items/reorder", routes!(blocks::reorder))
+        .at("/api/blocks/{block}/items/{item}", routes!(blocks::edit_item, blocks::remove_item))
+        .at("/api/template-groups",             routes!(templates::list_groups, templates::create_group))
+        .at("/api/template-groups/{group}",     routes!(templates::read_group, templates::edit_group, templates::delete_group))
+        .at("/api/templates",                   routes!(templates::list, templates::create))
+        .at("/api/templates/{template}",        routes!(templates::read, templates::edit, templates::delete))
+        .at("/api/templates/{template}/items",  routes!(templates::add_item))
+        .at("/api/templates/{template}/items/{item}", routes!(templates::edit_item, templates::remove_item))
+        .at("/api/templates/{template}/apply/{channel}", routes!(templates::apply))
+        .at("/api/filler-presets",              routes!(fillers::list, fillers::create))
+        .at("/api/filler-presets/{preset}",     routes!(fillers::read, fillers::edit, fillers::delete))
+        .at("/api/filler-presets/{preset}/items", routes!(fillers::add_item))
+        .at("/api/filler-presets/{preset}/items/{item}", routes!(fillers::edit_item, fillers::remove_item))
+        .at("/api/deco-groups",                 routes!(decos::list_groups, decos::create_group))
+        .at("/api/deco-groups/{group}",         routes!(decos::read_group, decos::edit_group, decos::delete_group))
+        .at("/api/deco",                        routes!(decos::list, decos::create))
+        .at("/api/deco/types",                  routes!(decos::types))
+        .at("/api/deco/{deco}",                 routes!(decos::read, decos::edit, decos::delete))
+        .at("/api/playouts",                    routes!(playouts::list, playouts::create))
+        .at("/api/playouts/channel/{number}",   routes!(playouts::of_channel))
+        .at("/api/playouts/{playout}",          routes!(playouts::read, playouts::edit, playouts::delete))
+        .at("/api/playouts/{playout}/items",    routes!(playouts::items))
+        .at("/api/playouts/{playout}/now-playing", routes!(playouts::now_playing))
+        .at("/api/playouts/{playout}/history",  routes!(playouts::history))
+        .at("/api/playouts/{playout}/rebuild",  routes!(playouts::rebuild))
+        .at("/api/playouts/{playout}/extend",   routes!(playouts::extend))
+        .at("/api/playouts/{playout}/skip",     routes!(playouts::skip))
+        .at("/api/playouts/{playout}/cancel-skip", routes!(playouts::cancel_skip))
+        .at("/api/playouts/preview",            routes!(playouts::preview))
+        .at("/api/playouts/{playout}/build/start", routes!(builds::start))
+        .at("/api/playouts/{playout}/build/commit", routes!(builds::commit))
+        .at("/api/playouts/{playout}/build/cancel", routes!(builds::cancel))
+        .at("/api/playouts/{playout}/build/sessions", routes!(builds::sessions))
+        .at("/api/scripted/build/{build}/context", routes!(builds::context))
+        .at("/api/scripted/build/{build}/peek-next/{content}", routes!(builds::peek))
+        .at("/api/scripted/build/{build}/{action}", routes!(builds::step))
+        .at("/api/scripted/build/{build}/{subject}/{turn}", routes!(builds::switch))
+        .at("/api/schedule-history",            routes!(builds::snapshots))
+        .at("/api/schedule-history/capture",    routes!(builds::capture))
+        .at("/api/schedule-history/{snapshot}/revert", routes!(builds::revert))
+        .at("/api/channels/{channel}/playouts", routes!(playouts::of))
+        .at("/api/channels/{channel}/content",  routes!(forms::content))
+        .at("/api/channels/{channel}/repair",   routes!(forms::repair))
+        .at("/api/channels/{channel}/form",     routes!(forms::form, forms::set_form))
+        .at("/api/channels/{channel}/filler",   routes!(forms::filler, forms::set_filler))
+        .at("/api/channels/{channel}/deco",     routes!(forms::deco, forms::set_deco))
 }

@@ -22,6 +22,7 @@ mod on_air;
 mod operator;
 mod originals;
 mod profiles;
+mod schedules;
 mod search;
 mod sessions;
 mod slates;

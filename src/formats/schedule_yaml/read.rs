@@ -2,7 +2,7 @@
 
 use super::tree::{Key, Node, Value};
 use super::{Fault, Mark};
-use crate::domain::{Billing, Order, Origin, SkipBy};
+use crate::domain::{Billing, Order, Origin, Query, SkipBy};
 
 /// A name and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +149,10 @@ pub(super) const ORDERS: &[(&str, Order)] = &[
     ("shuffled", Order::Shuffle),
     ("listed", Order::Listed),
     ("custom", Order::Listed),
+    ("random", Order::Random),
+    ("shuffle_in_order", Order::ShuffleInOrder),
+    ("rotating", Order::Rotating),
+    ("multi_episode_shuffle", Order::MultiEpisodeShuffle),
 ];
 
 impl Reader<'_> {
@@ -326,6 +330,10 @@ impl Reader<'_> {
                     }
                     "search" => {
                         let query = self.name(key, node);
+                        if let Some(Err(error)) = query.as_ref().map(|q| Query::parse(&q.text)) {
+                            let fix = "write a query as in a smart collection";
+                            self.fault(node.at, error.to_string(), fix);
+                        }
                         sources.extend(
                             query.map(|query| {
                                 (key, Origin::Search { query: query.text, kind: None })

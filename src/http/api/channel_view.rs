@@ -51,6 +51,9 @@ pub struct ChannelView {
     pub viewers: u32,
     /// Why it shows a slate just now; `null` when it shows its programme or does not run.
     pub slate: Option<SlateReasonView>,
+    /// What it has to play; told when asked for with `include_content_status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<super::forms::ContentView>,
 }
 
 /// Why a channel shows a slate, for those who run the server. Viewers see the kind only.
@@ -99,6 +102,7 @@ impl ChannelView {
             next: None,
             viewers: 0,
             slate: None,
+            content: None,
         }
     }
 }

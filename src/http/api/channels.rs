@@ -17,6 +17,7 @@ use super::super::state::State;
 use super::channel_view::{
     ChannelCreate, ChannelUpdate, ChannelView, ProgrammeView, SlateReasonView,
 };
+use super::forms::ContentView;
 use super::{stamp, within};
 
 /// What a list of channels may ask for.
@@ -26,9 +27,9 @@ pub struct ListQuery {
     /// Only channels that are offered to clients (`true`) or not (`false`).
     #[serde(default)]
     enabled: Option<bool>,
-    /// Taken for the sake of older clients; what is on now is always told.
-    #[serde(default, rename = "include_content_status")]
-    _include_content_status: Option<bool>,
+    /// Whether to tell what each channel has to play, and what would repair it if that is nothing.
+    #[serde(default)]
+    include_content_status: bool,
 }
 
 /// Lists the channels by number, disabled ones included.
@@ -44,7 +45,15 @@ pub async fn list(
     let channels = state.control.channels().await?;
     let wanted = channels.into_iter().filter(|c| query.enabled.is_none_or(|on| c.enabled == on));
     let profiles = profile_ids(&state).await?;
-    Ok(Json(wanted.map(|channel| seen(&state, &base, &profiles, channel)).collect()))
+    let mut views: Vec<ChannelView> =
+        wanted.map(|channel| seen(&state, &base, &profiles, channel)).collect();
+    if query.include_content_status {
+        for view in &mut views {
+            let id = ChannelId(view.id);
+            view.content = Some(ContentView::new(id, state.control.content(id).await?));
+        }
+    }
+    Ok(Json(views))
 }
 
 /// Creates a channel, plans it and puts it on air.

@@ -4,25 +4,35 @@
 //! table does. Instants are RFC 3339 in UTC.
 
 pub mod agent;
+pub mod blocks;
+pub mod builds;
 pub mod channel_view;
 pub mod channels;
 pub mod choices;
 pub mod collection_view;
 pub mod collections;
+pub mod decos;
+pub mod fillers;
+pub mod forms;
 pub mod guide;
 pub mod health;
+mod kept;
 pub mod libraries;
 pub mod limits;
 pub mod media;
+pub mod playouts;
 pub mod playlists;
 pub mod preparation;
 pub mod profile_view;
 pub mod profiles;
 pub mod resolutions;
+pub mod schedule_files;
+pub mod schedules;
 pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod slates;
+pub mod templates;
 pub mod transcoding;
 pub mod watermarks;
 
