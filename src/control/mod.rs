@@ -48,6 +48,7 @@ pub use content::{Content, NoContent, Repair};
 pub use effective::{Effective, RulesFrom, ScheduleFile, effective_rules};
 pub use collections::{Matched, NewCollection};
 pub use error::ControlError;
+pub use on_demand::Position;
 pub use plans::{PlanKind, Reference};
 pub use playouts::{Aired, Draft, LONGEST_PREVIEW_HOURS, Preview, Skipped};
 pub use profiles::Treated;

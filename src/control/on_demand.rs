@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::domain::{ChannelForm, ChannelId, PlayoutClock, Slot, Timeline, UtcMillis};
+use crate::domain::{
+    ChannelForm, ChannelId, InvalidField, MediaId, PlayoutClock, Slot, Timeline, UtcMillis,
+};
 use crate::foundation::stop::Stop;
 
 use super::Control;
@@ -37,6 +39,19 @@ pub(super) struct OwnClock {
     /// How far the channel's time is behind the day's, as published.
     pub(super) behind_ms: i64,
     stored: UtcMillis,
+}
+
+/// Where a channel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Place of the item in what is planned and kept.
+    pub index: usize,
+    /// What it plays.
+    pub media: Option<MediaId>,
+    /// Milliseconds into it.
+    pub into_ms: i64,
+    /// Whether the channel's clock is its own, so that it waits for viewers.
+    pub stands: bool,
 }
 
 /// What a look at who watches comes to.
@@ -154,6 +169,66 @@ impl Control {
                 tracing::warn!(error = %error, "the clocks of channels could not be turned");
             }
         }
+    }
+
+    /// Where a channel stands; `None` when nothing is planned there. Memory only.
+    pub fn position(&self, channel: ChannelId) -> Option<Position> {
+        let board = self.board();
+        let planned = board.channels.get(&channel)?;
+        let now = self.now();
+        let clock = self.programming().clocks.lock().get(&channel).copied();
+        let at = clock.map_or(now, |clock| clock.time(now));
+        let index = planned.own.index_at(at)?;
+        let slot = &planned.own.slots()[index];
+        let into_ms = at.since(slot.start);
+        Some(Position { index, media: slot.media, into_ms, stands: clock.is_some() })
+    }
+
+    /// Has an on-demand channel go on at the beginning of a planned item: the one with this index in
+    /// what is planned, or the next one that plays this media.
+    ///
+    /// # Errors
+    /// When the channel's clock is everybody's, nothing such is planned, or storage fails.
+    pub async fn set_position(
+        &self,
+        channel: ChannelId,
+        index: usize,
+        media: Option<MediaId>,
+    ) -> Result<Option<Position>, ControlError> {
+        let now = self.now();
+        let board = self.board();
+        let own = board.channels.get(&channel).map(|planned| planned.own.clone());
+        let own =
+            own.ok_or_else(|| ControlError::NotFound { what: format!("channel {channel}") })?;
+        {
+            let mut clocks = self.programming().clocks.lock();
+            let Some(clock) = clocks.get_mut(&channel) else {
+                return Err(ControlError::Conflict {
+                    field: "playout_mode".to_owned(),
+                    what: format!("the clock of channel {channel} is everybody's"),
+                    fix: "set its playout_mode to on_demand first".to_owned(),
+                });
+            };
+            let here = own.index_at(clock.time(now)).unwrap_or(0);
+            let wanted = |at: usize, slot: &Slot| match media {
+                Some(media) => at >= here && slot.media == Some(media),
+                None => at == index,
+            };
+            let mut slots = own.slots().iter().enumerate();
+            let found = slots.find(|(at, slot)| wanted(*at, slot)).map(|(_, slot)| slot.start);
+            let Some(start) = found else {
+                let problem = "nothing such is planned".to_owned();
+                let fix = "use the index or the media of a planned item";
+                return Err(InvalidField::new("item_index", problem, fix).into());
+            };
+            *clock = OwnClock::standing(start, now);
+        }
+        let mut form = self.form(channel).await?;
+        let shows = self.programming().clocks.lock().get(&channel).map(|clock| clock.shows);
+        form.stands_at = shows;
+        self.store_form(&form).await?;
+        self.refresh(Replan::Extend).await?;
+        Ok(self.position(channel))
     }
 
     pub(super) async fn look_at_clocks(&self) -> Result<(), ControlError> {

@@ -146,7 +146,7 @@ pub(crate) struct Programming {
 /// What was handed to the stream last, so that a channel that is gone is withdrawn.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    channels: HashMap<ChannelId, Option<bool>>,
+    channels: HashMap<ChannelId, bool>,
     collections: HashMap<CollectionId, Arc<Vec<MediaId>>>,
     /// The rules' own collections, by what they choose.
     inline: HashMap<String, Arc<Vec<MediaId>>>,
@@ -548,10 +548,9 @@ impl Programming {
             // Told before air time: whoever repairs it wants to do it while nobody sees it.
             let soon = planned.timeline.between(now, now.plus_ms(FORESIGHT_MS));
             let dark = soon.iter().find(|slot| slot.kind == SlotKind::Offline);
-            let content = Some(dark.is_none() && !soon.is_empty());
-            let before = published.channels.insert(planned.channel.id, content);
-            if before != Some(content) {
-                let has_content = content.unwrap_or(false);
+            let has_content = dark.is_none() && !soon.is_empty();
+            let before = published.channels.insert(planned.channel.id, has_content);
+            if before != Some(has_content) {
                 let at = dark.map_or(now, |slot| slot.start.max(now));
                 let fact = Fact::Content { channel: planned.channel.id, has_content, at };
                 if self.facts.send(fact).await.is_err() {

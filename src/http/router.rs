@@ -245,6 +245,7 @@ fn plans() -> OpenApiRouter<State> {
         .at("/api/channels/{channel}/content",  routes!(forms::content))
         .at("/api/channels/{channel}/repair",   routes!(forms::repair))
         .at("/api/channels/{channel}/form",     routes!(forms::form, forms::set_form))
+        .at("/api/channels/{channel}/playback-position", routes!(forms::position, forms::set_position, forms::forget_position))
         .at("/api/channels/{channel}/filler",   routes!(forms::filler, forms::set_filler))
         .at("/api/channels/{channel}/deco",     routes!(forms::deco, forms::set_deco))
 }

@@ -215,6 +215,42 @@ fn a_mirror_shows_what_its_source_shows_later() {
     });
 }
 
+#[test]
+fn an_on_demand_channel_stands_still_while_nobody_watches() {
+    run(async {
+        let (folder, _) = demo_library().await;
+        let app = App::with_library(folder).await;
+        let channel = app.channels().await.remove(0);
+        let path = format!("/api/channels/{}", channel.id);
+        let place = format!("{path}/playback-position");
+        let own = json!({"item_index": 0});
+        assert_eq!(send(&app, Method::POST, &place, own).await.0, StatusCode::CONFLICT);
+        let form = json!({"playout_mode": "on_demand"});
+        let form = send(&app, Method::PUT, &format!("{path}/form"), form).await;
+        assert_eq!((form.0, &form.1["playout_mode"]), (StatusCode::OK, &json!("on_demand")));
+        let at = app.operator().json(&place).await;
+        assert_eq!(at["resume_available"], true, "{at}");
+        // The day goes on, and what is to come moves along with it.
+        let next = async || {
+            let path = format!("/api/playouts/channel/{}", channel.number);
+            app.operator().json(&path).await["time_blocks"][3].clone()
+        };
+        let before = next().await;
+        app.until("the timeline to move", async || {
+            let now = next().await;
+            now["start_time"] != before["start_time"] && now["title"] == before["title"]
+        })
+        .await;
+        assert_eq!(app.operator().json(&place).await, at);
+        // It goes on where somebody puts it.
+        let index = at["item_index"].as_u64().unwrap() + 2;
+        let put = send(&app, Method::POST, &place, json!({"item_index": index})).await;
+        assert_eq!((put.0, &put.1["item_index"]), (StatusCode::OK, &json!(index)), "{}", put.1);
+        check_timeline(&app, &channel.number.to_string());
+        app.stop().await;
+    });
+}
+
 /// Where a channel's rules come from.
 async fn from(app: &App, number: &str) -> String {
     let told = app.operator().json(&format!("/api/playouts/channel/{number}")).await;

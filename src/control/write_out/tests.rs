@@ -96,8 +96,16 @@ fn templates_lay_out_blocks_and_their_own_days_come_first() {
                 taking: Some(Taking::collection(CollectionId(7))),
                 ..TemplateLine::default()
             },
-            TemplateLine { start_time: time("18:00"), block_id: Some(3), ..TemplateLine::default() },
-            TemplateLine { start_time: time("19:00"), block_id: Some(4), ..TemplateLine::default() },
+            TemplateLine {
+                start_time: time("18:00"),
+                block_id: Some(3),
+                ..TemplateLine::default()
+            },
+            TemplateLine {
+                start_time: time("19:00"),
+                block_id: Some(4),
+                ..TemplateLine::default()
+            },
         ],
         ..KeptTemplate::default()
     };
@@ -136,7 +144,8 @@ fn a_channel_dresses_what_does_not_dress_itself() {
         items: vec![line],
         ..KeptFiller::default()
     };
-    let deco = KeptDeco { group_id: Some(5), media_item_id: Some(11), weight: 1, ..KeptDeco::default() };
+    let deco =
+        KeptDeco { group_id: Some(5), media_item_id: Some(11), weight: 1, ..KeptDeco::default() };
     let plans = Plans {
         fillers: BTreeMap::from([(1, filler)]),
         decos: BTreeMap::from([(1, deco)]),
@@ -154,18 +163,13 @@ fn a_channel_dresses_what_does_not_dress_itself() {
     assert_eq!(out.rules.inline.get(&bumper), Some(&only));
     let mut own = WrittenOut::default();
     own.rules.fillers.post_roll = Some(FillerPreset::default());
-    assert_eq!(
-        dressed(own, &form, &plans).rules.fillers.post_roll,
-        Some(FillerPreset::default())
-    );
+    assert_eq!(dressed(own, &form, &plans).rules.fillers.post_roll, Some(FillerPreset::default()));
 }
 
 /// Two collections: seven with ten items, and eight with two.
 fn plans() -> Plans {
-    let collections = HashMap::from([
-        ("films".to_owned(), CollectionId(7)),
-        ("ads".to_owned(), CollectionId(8)),
-    ]);
+    let collections =
+        HashMap::from([("films".to_owned(), CollectionId(7)), ("ads".to_owned(), CollectionId(8))]);
     let sizes = HashMap::from([(CollectionId(7), 10), (CollectionId(8), 2)]);
     Plans { collections, sizes, ..Plans::default() }
 }

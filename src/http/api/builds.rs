@@ -13,7 +13,7 @@ use crate::domain::{
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, Problem};
-use super::super::extract::{Json, Path, Query, body, read_form};
+use super::super::extract::{BODY_LIMIT, Json, Path, Query, body, read_form};
 use super::super::state::State;
 use super::kept;
 use super::stamp;
@@ -386,9 +386,9 @@ impl StepFields {
 }
 
 /// A step's fields from the body, or from the query as some clients send them.
-async fn fields(request: Request, state: &State) -> Result<StepFields, ApiError> {
+async fn fields(request: Request) -> Result<StepFields, ApiError> {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let bytes = body(request, state).await?;
+    let bytes = body(request, BODY_LIMIT).await?;
     if bytes.is_empty() {
         return read_form(query.as_bytes(), "query");
     }
@@ -453,7 +453,7 @@ pub async fn step(
     Path((token, action)): Path<(String, String)>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = fields(request, &state).await?;
+    let fields = fields(request).await?;
     done(&state, &token, &action, fields).await
 }
 
@@ -476,7 +476,7 @@ pub async fn switch(
     Path((token, subject, turn)): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = fields(request, &state).await?;
+    let fields = fields(request).await?;
     done(&state, &token, &format!("{subject}/{turn}"), fields).await
 }
 
