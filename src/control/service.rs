@@ -11,8 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     AuditRecord, Channel, ChannelId, ChannelNumber, Fact, FfmpegSettings, Incident, IncidentId,
     Library, LibraryId, LineupChannel, Media, MediaFilter, MediaId, NewLibrary, Preparing, Profile,
-    Programme, ScanProgress, UtcMillis, Watching, WatermarkId, Wording, WordingChoice,
-    Zone,
+    Programme, ScanProgress, UtcMillis, Watching, WatermarkId, Wording, WordingChoice, Zone,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::process::Processes;
@@ -519,10 +518,6 @@ impl Control {
 
     pub(super) fn schedules_folder(&self) -> &Path {
         &self.inner.options.schedules
-    }
-
-    pub(super) fn programming(&self) -> &Programming {
-        &self.inner.programming
     }
 
     pub(super) fn slates_folder(&self) -> &Path {
