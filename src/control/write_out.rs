@@ -658,7 +658,8 @@ fn selector(origin: &Origin) -> Result<Selector, String> {
 }
 
 fn query(text: &str) -> Result<Selector, String> {
-    let query = Query::parse(text).map_err(|error| format!("{text:?} is no query: {error}"))?;
+    let query = crate::domain::Query::parse(text)
+        .map_err(|error| format!("{text:?} is no query: {error}"))?;
     Ok(Selector::Query { query })
 }
 
