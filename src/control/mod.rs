@@ -44,7 +44,6 @@ pub use crate::storage::audit::{AuditFilter, ChainStatus};
 pub use crate::storage::incidents::IncidentFilter;
 pub use crate::storage::sessions::SessionFilter;
 pub use builds::{Step, is_open, media_kind};
-pub use collections::{Choice, Matched, NewCollection, Offer, listed_by};
 pub use collections::{Matched, NewCollection};
 pub use content::{Content, NoContent, Repair};
 pub use effective::{Effective, RulesFrom, ScheduleFile, effective_rules};
