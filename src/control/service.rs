@@ -407,6 +407,10 @@ impl Control {
         self.inner.options.history
     }
 
+    pub(super) fn programming(&self) -> &Programming {
+        &self.inner.programming
+    }
+
     pub(super) fn db(&self) -> &Db {
         &self.inner.db
     }
