@@ -100,6 +100,21 @@ pub(crate) struct PlannedFrom {
     pub(crate) names_any: bool,
 }
 
+#[cfg(test)]
+impl PlannedFrom {
+    /// From the channel's own rules, with nothing wrong.
+    pub(crate) fn own(channel: ChannelId) -> Self {
+        Self {
+            from: RulesFrom::Own,
+            notes: vec![],
+            faults: vec![],
+            form: ChannelForm::plain(channel),
+            playable: 0,
+            names_any: true,
+        }
+    }
+}
+
 /// What everybody reads: all enabled channels, planned, at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Board {

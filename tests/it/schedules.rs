@@ -130,8 +130,9 @@ fn a_schedule_is_made_put_on_a_channel_skipped_and_taken_back() {
         assert_eq!(rebuilt["status"], "rebuilt");
         check_timeline(&app, &number);
 
-        let gone = send(&app, Method::DELETE, &format!("/api/schedules/{schedule}"), Value::Null);
-        assert_eq!(gone.await.0, StatusCode::NO_CONTENT);
+        let path = format!("/api/schedules/{schedule}");
+        let gone = send(&app, Method::DELETE, &path, Value::Null).await;
+        assert_eq!(gone.0, StatusCode::NO_CONTENT);
         let status = "/api/channels?include_content_status=true";
         let mut told = Value::Null;
         app.until("the channel without content", async || {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::super::programming::Planned;
+use super::super::programming::{Planned, PlannedFrom};
 use super::*;
 use crate::domain::{Channel, ChannelId, FrameRate, Media, MediaId, SlotKind, Timeline};
 
@@ -195,7 +195,9 @@ fn random_channel(chance: &mut StdRng) -> (Planned, Vec<(UtcMillis, UtcMillis, S
         rules: crate::domain::Rules::default(),
     };
     let timeline = Timeline::new(slots).unwrap();
-    (Planned { channel: Arc::new(channel), timeline, media: Arc::new(all) }, told)
+    let origin = Arc::new(PlannedFrom::own(channel.id));
+    let own = timeline.clone();
+    (Planned { channel: Arc::new(channel), timeline, own, media: Arc::new(all), origin }, told)
 }
 
 /// Start, stop and title of every programme, read with as little as will do.
