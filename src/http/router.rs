@@ -187,7 +187,7 @@ fn private() -> OpenApiRouter<State> {
 fn plans() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .at("/api/schedules",                   routes!(schedules::list, schedules::create))
-        .at("/api/schedules/files",             routes!(schedule_files::list))
+        .at("/api/schedules/files",             routes!(schedule_files::files))
         .at("/api/schedules/files/schema",      routes!(schedule_files::schema))
         .at("/api/schedules/files/check",       routes!(schedule_files::check))
         .at("/api/schedules/{schedule}",        routes!(schedules::read, schedules::edit, schedules::delete))

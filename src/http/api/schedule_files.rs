@@ -89,7 +89,7 @@ impl From<ScheduleFile> for FileView {
 #[utoipa::path(get, path = "", tag = "schedules", responses(
     (status = 200, description = "The files", body = [FileView]),
     (status = 401, description = "No valid key", body = Problem)))]
-pub async fn list(Has(state): Has<State>) -> Result<Json<Vec<FileView>>, ApiError> {
+pub async fn files(Has(state): Has<State>) -> Result<Json<Vec<FileView>>, ApiError> {
     let files = state.control.schedule_files().await?;
     Ok(Json(files.into_iter().map(FileView::from).collect()))
 }

@@ -637,6 +637,7 @@ pub async fn delete_item(
 #[serde(deny_unknown_fields)]
 pub struct MoveQuery {
     /// `up` or `down`.
+    #[param(inline)]
     direction: Direction,
 }
 
