@@ -181,13 +181,16 @@ impl Control {
         told: Value,
     ) -> Result<Kept<KeptBuild>, ControlError> {
         let mut kept = self.open_build(token).await?;
-        if kept.body.log.len() >= MOST_STEPS {
+        if kept.body.script.sequences[0].items.len() >= MOST_STEPS {
             let problem = format!("the build has {MOST_STEPS} steps already");
             return Err(InvalidField::new("build_id", problem, "commit it").into());
         }
-        let directive = self.directive(&mut kept.body, step).await?;
-        if let Some(directive) = directive {
+        // A switch says how what follows is shown; it is no content of its own.
+        let is_switch = matches!(step, Step::Group { .. } | Step::PreRoll { .. });
+        if let Some(directive) = self.directive(&mut kept.body, step).await? {
             kept.body.script.sequences[0].items.push(directive);
+        }
+        if !is_switch {
             kept.body.log.push(told);
         }
         kept.updated = self.now();

@@ -346,7 +346,8 @@ impl Control {
         body: KeptPlayout,
     ) -> Result<Kept<KeptPlayout>, ControlError> {
         self.channel(body.channel).await?;
-        match &body.source {
+        // One that names what is gone can still be switched off.
+        match Some(&body.source).filter(|_| body.is_active).unwrap_or(&PlayoutSource::None) {
             PlayoutSource::Schedule { schedule } => {
                 self.kept_one::<KeptSchedule>(*schedule).await?;
             }
