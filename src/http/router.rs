@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use super::api::{
     agent, blocks, builds, channels, choices, collections, decos, fillers, forms, guide, health,
     libraries, limits, media, playlists, playouts, preparation, profiles, resolutions,
-    schedule_files, schedules, search, sessions, settings, slates, templates, transcoding,
-    watermarks,
+    schedule_files, schedules, search, sessions, settings, slates, snapshots, templates,
+    transcoding, watermarks,
 };
 use super::auth::{Door, guard};
 use super::openapi::{At, frame};
@@ -238,9 +238,9 @@ fn plans() -> OpenApiRouter<State> {
         .at("/api/scripted/build/{build}/peek-next/{content}", routes!(builds::peek))
         .at("/api/scripted/build/{build}/{action}", routes!(builds::step))
         .at("/api/scripted/build/{build}/{subject}/{turn}", routes!(builds::switch))
-        .at("/api/schedule-history",            routes!(builds::snapshots))
-        .at("/api/schedule-history/capture",    routes!(builds::capture))
-        .at("/api/schedule-history/{snapshot}/revert", routes!(builds::revert))
+        .at("/api/schedule-history",            routes!(snapshots::snapshots))
+        .at("/api/schedule-history/capture",    routes!(snapshots::capture))
+        .at("/api/schedule-history/{snapshot}/revert", routes!(snapshots::revert))
         .at("/api/channels/{channel}/playouts", routes!(playouts::of))
         .at("/api/channels/{channel}/content",  routes!(forms::content))
         .at("/api/channels/{channel}/repair",   routes!(forms::repair))

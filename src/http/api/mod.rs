@@ -32,6 +32,7 @@ pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod slates;
+pub mod snapshots;
 pub mod templates;
 pub mod transcoding;
 pub mod watermarks;
