@@ -139,7 +139,12 @@ impl<'a> Writer<'a> {
     /// The collection for a choice; one of the rules' own where it is no stored one.
     fn collection(&mut self, origin: &Origin) -> Option<CollectionId> {
         if let Origin::Collection { id } = origin {
-            return Some(*id);
+            let known = self.plans.sizes.contains_key(id)
+                || self.plans.collections.values().any(|known| known == id);
+            if !known {
+                self.note(format!("collection {id} is gone"));
+            }
+            return known.then_some(*id);
         }
         if let Origin::Named { name } = origin {
             let found = self.plans.collections.get(&name.to_lowercase()).copied();
@@ -363,8 +368,14 @@ impl<'a> Writer<'a> {
             ScheduleOptions { repeat: script.repeat, ..ScheduleOptions::default() };
         let contents: Vec<Option<CollectionId>> =
             script.contents.iter().map(|content| self.collection(&content.source)).collect();
-        let mut state =
-            Telling { script, contents, fillers: Fillers::default(), group: None, depth: 0 };
+        let mut state = Telling {
+            script,
+            contents,
+            fillers: Fillers::default(),
+            group: None,
+            depth: 0,
+            steps: 0,
+        };
         for main in &script.main {
             self.tell_sequence(&mut state, *main);
         }
@@ -372,8 +383,8 @@ impl<'a> Writer<'a> {
 
     fn tell_sequence(&mut self, state: &mut Telling<'_>, sequence: usize) {
         let Some(kept) = state.script.sequences.get(sequence) else { return };
-        if state.depth > MOST_DEPTH || self.out.rules.items.len() > MOST_ITEMS {
-            self.note(format!("the script is longer than {MOST_ITEMS} items and ends there"));
+        if state.depth > MOST_DEPTH {
+            self.note(format!("the sequences lie in each other more than {MOST_DEPTH} deep"));
             return;
         }
         state.depth += 1;
@@ -385,6 +396,12 @@ impl<'a> Writer<'a> {
 
     /// Writes out one directive.
     fn tell(&mut self, state: &mut Telling<'_>, directive: &Directive) {
+        state.steps += 1;
+        // Sequences that name others twice double with every level, whether lines come of it or not.
+        if state.steps > MOST_STEPS || self.out.rules.items.len() >= MOST_ITEMS {
+            self.note(format!("the script is longer than {MOST_ITEMS} items and ends there"));
+            return;
+        }
         match directive {
             Directive::All { content, billing } => {
                 self.line(state, *content, Mode::CollectionSize, billing);
@@ -593,6 +610,9 @@ const MOST_DEPTH: usize = 32;
 /// Most lines that a script comes to.
 const MOST_ITEMS: usize = 5_000;
 
+/// Most directives that are written out.
+const MOST_STEPS: usize = 4 * MOST_ITEMS;
+
 /// Most items of a collection that are rolled at once.
 const MOST_ROLLED: usize = 20;
 
@@ -603,6 +623,8 @@ struct Telling<'a> {
     fillers: Fillers,
     group: Option<String>,
     depth: usize,
+    /// Directives written out so far, of which many may give no line.
+    steps: usize,
 }
 
 fn pad_tail(with: &Stuffing) -> Tail {

@@ -174,6 +174,27 @@ fn plans() -> Plans {
     Plans { collections, sizes, ..Plans::default() }
 }
 
+#[test]
+fn sequences_that_double_at_every_level_end() {
+    let mut text = "content:
+  - { key: films, collection: films }
+sequence:
+  - { key: s0, items: [ { skipItems: count/99, content: films } ] }
+"
+    .to_owned();
+    for level in 1..30 {
+        let (word, below) = (["sequence", "shuffleSequence"][level % 2], level - 1);
+        text += &format!(
+            "  - {{ key: s{level}, items: [ {{ {word}: s{below} }}, {{ {word}: s{below} }} ] }}\n"
+        );
+    }
+    text += "playout: [ { sequence: s29 } ]\n";
+    let loaded = schedule_yaml::load("1.yml", |_| Ok(text.clone())).unwrap();
+    let out = script(&loaded.script, &plans());
+    assert_eq!(out.rules.items, []);
+    assert!(out.notes.iter().any(|note| note.contains("ends there")), "{:?}", out.notes);
+}
+
 /// Writes out a file whose main sequence has these items.
 #[track_caller]
 fn written(items: &str) -> WrittenOut {

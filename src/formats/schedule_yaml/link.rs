@@ -371,7 +371,9 @@ impl<'a> Linker<'a> {
 /// The sequences that a directive leads to.
 fn leads_to(directive: &Directive) -> Option<usize> {
     match directive {
-        Directive::Sequence { sequence } => Some(*sequence),
+        Directive::Sequence { sequence } | Directive::ShuffleSequence { sequence } => {
+            Some(*sequence)
+        }
         Directive::PreRoll { sequence }
         | Directive::MidRoll { sequence, .. }
         | Directive::PostRoll { sequence } => *sequence,
@@ -382,7 +384,6 @@ fn leads_to(directive: &Directive) -> Option<usize> {
         | Directive::PadUntil { .. }
         | Directive::WaitUntil { .. }
         | Directive::Skip { .. }
-        | Directive::ShuffleSequence { .. }
         | Directive::OwnPreRoll { .. }
         | Directive::Group { .. } => None,
     }

@@ -182,6 +182,10 @@ fn sequences_do_not_go_round_in_circles() {
   - { key: b, items: [ { pre_roll: true, sequence: a } ] }
 playout: [ { sequence: a } ]";
     check(text, "7.yml:2:12: the sequences go in a circle: a → b → a");
+    let text = "sequence:
+  - { key: a, items: [ { shuffleSequence: a }, { shuffleSequence: a } ] }
+playout: [ { sequence: a } ]";
+    check(text, "7.yml:2:12: the sequences go in a circle: a → a");
 }
 
 #[test]
