@@ -34,6 +34,8 @@ impl Db {
                  FROM channels c CROSS JOIN slots s
                  WHERE s.channel_id = c.id AND s.start_ms > ?1 AND s.start_ms <= ?2
                      AND s.media_id IS NOT NULL AND s.kind = 'programme'
+                     AND c.id NOT IN (SELECT owner_id FROM channel_forms
+                         WHERE json_extract(body, '$.clock') = 'on_demand')
                  GROUP BY s.media_id
                  ON CONFLICT (media_id) DO UPDATE SET
                      last_ms = max(last_ms, excluded.last_ms), times = times + excluded.times",

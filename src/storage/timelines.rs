@@ -80,24 +80,40 @@ impl Db {
     }
 
     /// Drops the slots of all channels that ended at or before `before`; says how many. What they
-    /// showed is remembered ([`Self::shown_before`]).
+    /// showed is remembered ([`Self::shown_before`]). The slots of a channel whose clock stands
+    /// while nobody watches are in its own time: `kept_ms` of them before it stay.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn prune_timelines(&self, before: UtcMillis) -> Result<usize, StorageError> {
+    pub async fn prune_timelines(
+        &self,
+        before: UtcMillis,
+        kept_ms: i64,
+    ) -> Result<usize, StorageError> {
         self.write("prune timelines", move |t| {
             t.prepare_cached(
                 "INSERT INTO showings (media_id, channel_id, last_ms)
                  SELECT media_id, channel_id, max(start_ms) FROM slots
                  WHERE channel_id IN (SELECT id FROM channels)
                  AND start_ms < ?1 AND stop_ms <= ?1 AND media_id IS NOT NULL
+                 AND channel_id NOT IN (SELECT owner_id FROM channel_forms
+                     WHERE json_extract(body, '$.clock') = 'on_demand')
                  GROUP BY media_id, channel_id
                  ON CONFLICT DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
             )?
             .execute([before.0])?;
             t.prepare_cached(
+                "DELETE FROM slots WHERE channel_id IN (SELECT owner_id FROM channel_forms
+                     WHERE json_extract(body, '$.clock') = 'on_demand')
+                 AND stop_ms <= (SELECT json_extract(body, '$.stands_at') FROM channel_forms
+                     WHERE owner_id = channel_id) - ?1",
+            )?
+            .execute([kept_ms])?;
+            t.prepare_cached(
                 "DELETE FROM slots WHERE channel_id IN (SELECT id FROM channels)
-                 AND start_ms < ?1 AND stop_ms <= ?1",
+                 AND start_ms < ?1 AND stop_ms <= ?1
+                 AND channel_id NOT IN (SELECT owner_id FROM channel_forms
+                     WHERE json_extract(body, '$.clock') = 'on_demand')",
             )?
             .execute([before.0])
         })

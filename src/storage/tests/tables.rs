@@ -5,9 +5,10 @@ use serde_json::json;
 
 use super::Home;
 use crate::domain::{
-    Channel, ChannelId, Collection, CollectionId, Details, LibraryId, LibraryKind, Media,
-    MediaFilter, MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel, NewLibrary,
-    Order, Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot, SlotKind, Timeline, UtcMillis,
+    Channel, ChannelForm, ChannelId, Collection, CollectionId, Details, LibraryId, LibraryKind,
+    Media, MediaFilter, MediaId, MediaKind, MediaSort, MediaState, MediaStateName, NewChannel,
+    NewLibrary, Order, PlayoutClock, Probe, Rules, ScannedMedia, ScheduleItem, Selector, Slot,
+    SlotKind, Timeline, UtcMillis,
 };
 use crate::storage::StorageError;
 
@@ -302,11 +303,27 @@ async fn a_timeline_is_replaced_from_an_instant_on_with_its_cursor() {
     assert!(matches!(refused, Err(StorageError::Failed { .. })), "{refused:?}");
     assert_eq!(stored(&home, channel).await, "500-600 600-700");
 
-    home.db.prune_timelines(UtcMillis(600)).await.unwrap();
+    home.db.prune_timelines(UtcMillis(600), 0).await.unwrap();
     assert_eq!(stored(&home, channel).await, "600-700");
     home.db.delete_channel(channel).await.unwrap();
     assert_eq!(stored(&home, channel).await, "");
     assert_eq!(home.db.load_cursor(channel).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_a_standing_channel_will_show_is_not_dropped_by_the_days_clock() {
+    let home = Home::new();
+    let channel = home.db.insert_channel(new_channel("a"), "p").await.unwrap().id;
+    let planned = slots("0-10 10-20 20-30");
+    home.db.replace_timeline(channel, UtcMillis(0), planned, &json!(0)).await.unwrap();
+    let form = ChannelForm {
+        clock: PlayoutClock::OnDemand,
+        stands_at: Some(UtcMillis(15)),
+        ..ChannelForm::plain(channel)
+    };
+    home.db.insert_plan(form, UtcMillis(0)).await.unwrap();
+    home.db.prune_timelines(UtcMillis(1_000), 5).await.unwrap();
+    assert_eq!(stored(&home, channel).await, "10-20 20-30");
 }
 
 #[tokio::test]
