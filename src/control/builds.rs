@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     Billing, ChannelId, CollectionId, Directive, InvalidField, Kept, KeptBuild, KeptFiller,
-    LocalTime, MediaId, MediaKind, Order, Origin, PlayoutSource, Script, ScriptContent,
-    ScriptSequence, SkipBy, Slot, Stuffing, Taking, UtcMillis, check_name,
+    LocalTime, MediaKind, Order, Origin, PlayoutSource, Script, ScriptContent, ScriptSequence,
+    SkipBy, Slot, Stuffing, Taking, UtcMillis, check_name,
 };
 
 use super::Control;
@@ -180,6 +180,7 @@ impl Control {
         step: Step,
         told: Value,
     ) -> Result<Kept<KeptBuild>, ControlError> {
+        let _turn = self.edit_turn().await;
         let mut kept = self.open_build(token).await?;
         if kept.body.script.sequences[0].items.len() >= MOST_STEPS {
             let problem = format!("the build has {MOST_STEPS} steps already");
@@ -245,8 +246,19 @@ impl Control {
                 Directive::Skip { content, by: SkipBy::Items { count } }
             }
             Step::SkipTo { index, collection } => {
-                self.go_to(build, index, collection).await?;
-                return Ok(None);
+                let origin = Origin::Collection { id: collection };
+                self.check_origin(&origin).await?;
+                let size = self.collection_sizes().get(&collection).copied().unwrap_or_default();
+                if index >= size {
+                    let problem = format!("the collection has {size} items");
+                    let fix = "write a number from 0 below that";
+                    return Err(InvalidField::new("item_index", problem, fix).into());
+                }
+                let known = build.script.contents.iter().rposition(|c| c.source == origin);
+                let content =
+                    known.unwrap_or_else(|| content(&mut build.script, origin, Order::default()));
+                let count = u32::try_from(index).unwrap_or(u32::MAX);
+                Directive::Skip { content, by: SkipBy::Items { count } }
             }
             Step::Group { title } => {
                 let title = title.map(|title| check_name(&title)).transpose()?;
@@ -315,48 +327,6 @@ impl Control {
         })
     }
 
-    /// Turns a collection's order so that it begins at an item.
-    async fn go_to(
-        &self,
-        build: &mut KeptBuild,
-        index: usize,
-        collection: CollectionId,
-    ) -> Result<(), ControlError> {
-        let origin = Origin::Collection { id: collection };
-        self.check_origin(&origin).await?;
-        let known = build.script.contents.iter().rposition(|c| c.source == origin);
-        let order = known.map_or(Order::default(), |at| build.script.contents[at].order);
-        let mut media = self.in_order(&build.script, &origin, order).await?;
-        if index >= media.len() {
-            let problem = format!("the collection has {} items", media.len());
-            let fix = "write a number from 0 below that";
-            return Err(InvalidField::new("item_index", problem, fix).into());
-        }
-        media.rotate_left(index);
-        let key = format!("{} from item {index}", build.script.contents.len());
-        let turned = Origin::Media { media };
-        build.script.contents.push(ScriptContent { key, source: turned, order: Order::Listed });
-        Ok(())
-    }
-
-    /// A choice's media in an order.
-    async fn in_order(
-        &self,
-        script: &Script,
-        origin: &Origin,
-        order: Order,
-    ) -> Result<Vec<MediaId>, ControlError> {
-        let mut alone = Script { contents: vec![], repeat: false, ..script.clone() };
-        let content = content(&mut alone, origin.clone(), order);
-        let all = Directive::All { content, billing: Billing::default() };
-        alone.sequences = vec![ScriptSequence { key: "main".to_owned(), items: vec![all] }];
-        alone.main = vec![0];
-        let now = self.now();
-        let fortnight = now.plus_ms(14 * 86_400_000);
-        let preview = self.preview(&Draft::Script(Box::new(alone)), now, fortnight).await?;
-        Ok(preview.slots.iter().filter_map(|slot| slot.media).collect())
-    }
-
     /// The next item that a build would play of something, after all that it has so far.
     ///
     /// # Errors
@@ -404,7 +374,7 @@ impl Control {
         }
         let mut planned = 0;
         if commit {
-            if kept.body.script.contents.is_empty() {
+            if kept.body.script.sequences[0].items.is_empty() {
                 let fix = "add something, or cancel it";
                 return Err(InvalidField::new("session_id", "the build is empty", fix).into());
             }

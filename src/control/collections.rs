@@ -120,6 +120,7 @@ impl Control {
         id: CollectionId,
         edit: CollectionEdit,
     ) -> Result<Collection, ControlError> {
+        let _turn = self.edit_turn().await;
         let before = self.collection(id).await?;
         let mut collection = before.clone();
         if let Some(name) = edit.name {
@@ -169,6 +170,10 @@ impl Control {
         if let Some(other) = self.collections().await?.iter().find(holds) {
             let what = format!("collection {:?} is made of collection {id}", other.name);
             return Err(in_use(what, "change that collection first"));
+        }
+        if let Some(holder) = self.holder_of(id).await? {
+            let what = format!("{holder} plays collection {id}");
+            return Err(in_use(what, "change it first"));
         }
         self.db().delete_collection(id).await.map_err(ControlError::storage("the collection"))?;
         self.record_change(actor, json!({"what": "collection_deleted", "collection": id})).await;

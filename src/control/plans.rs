@@ -6,9 +6,9 @@
 use serde_json::json;
 
 use crate::domain::{
-    BlockLine, FillerIds, InvalidField, Kept, KeptBlock, KeptBlockGroup, KeptDeco, KeptDecoGroup,
-    KeptFiller, KeptPlayout, KeptSchedule, KeptTemplate, KeptTemplateGroup, MediaId, Origin,
-    PlayoutSource, Taking, check_name,
+    BlockLine, CollectionId, FillerIds, InvalidField, Kept, KeptBlock, KeptBlockGroup, KeptDeco,
+    KeptDecoGroup, KeptFiller, KeptPlayout, KeptSchedule, KeptTemplate, KeptTemplateGroup, MediaId,
+    Origin, PlayoutSource, Taking, check_name,
 };
 use crate::storage::Plan;
 
@@ -198,9 +198,15 @@ impl Control {
         id: i64,
         change: impl FnOnce(&mut T) -> Result<(), ControlError> + Send,
     ) -> Result<Kept<T>, ControlError> {
+        let _turn = self.edit_turn().await;
         let mut kept = self.kept_one::<T>(id).await?;
+        let before = kept.body.refers_to();
         change(&mut kept.body)?;
-        kept.body = self.checked(kept.body).await?;
+        *kept.body.name_mut() = check_name(kept.body.name_mut())?;
+        // What was there before may be gone by now; that must not keep anybody from the rest.
+        let mut new = kept.body.refers_to();
+        new.retain(|(_, reference)| !before.iter().any(|(_, known)| known == reference));
+        self.check_references(new).await?;
         kept.updated = self.now();
         let stored = self.db().update_plan(id, &kept.body, kept.updated).await;
         stored.map_err(ControlError::storage(T::WORD))?;
@@ -230,6 +236,42 @@ impl Control {
             }
         }
         self.drop_kept::<KeptBlockGroup>(actor, id).await
+    }
+
+    /// What holds on to a collection among what is kept, such as `schedule "Evenings"`.
+    pub(super) async fn holder_of(&self, id: CollectionId) -> Result<Option<String>, ControlError> {
+        let schedules = self.kept::<KeptSchedule>().await?;
+        let plays = |kept: &&Kept<KeptSchedule>| {
+            kept.body.rules.as_ref().is_some_and(|rules| rules.collections().contains(&id))
+        };
+        if let Some(kept) = schedules.iter().find(plays) {
+            return Ok(Some(format!("schedule {:?}", kept.body.name)));
+        }
+        let holders = [
+            self.holder::<KeptSchedule>(id).await?,
+            self.holder::<KeptBlock>(id).await?,
+            self.holder::<KeptTemplate>(id).await?,
+            self.holder::<KeptFiller>(id).await?,
+        ];
+        Ok(holders.into_iter().flatten().next())
+    }
+
+    async fn holder<T: PlanKind>(&self, id: CollectionId) -> Result<Option<String>, ControlError> {
+        let all = self.kept::<T>().await?;
+        let is = |reference: &Reference| match reference {
+            Reference::Taking(taking) => {
+                taking.origin().is_ok_and(|origin| origin == Origin::Collection { id })
+            }
+            Reference::Filler(_)
+            | Reference::Block(_)
+            | Reference::BlockGroup(_)
+            | Reference::TemplateGroup(_)
+            | Reference::DecoGroup(_)
+            | Reference::Media(_) => false,
+        };
+        let holds = |kept: &Kept<T>| kept.body.refers_to().iter().any(|(_, to)| is(to));
+        let found = all.into_iter().find(holds);
+        Ok(found.map(|mut kept| format!("{} {:?}", T::WORD, kept.body.name_mut())))
     }
 
     async fn after_change<T: PlanKind>(

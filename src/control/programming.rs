@@ -278,10 +278,17 @@ impl Programming {
         };
         let rules = held.values().map(|held| &held.rules);
         let own = OwnCollections::new(rules, &collections, &media, &aired, now);
-        let (mut mirrors, mut new_prints) = (Vec::new(), HashMap::new());
+        let mut mirrors = Vec::new();
+        // A channel that is off keeps its print: what is edited meanwhile is planned when it is back.
+        let mut new_prints: HashMap<ChannelId, u64> = channels
+            .iter()
+            .filter_map(|channel| Some((channel.id, *prints.get(&channel.id)?)))
+            .collect();
         for mut channel in channels.into_iter().filter(|channel| channel.enabled) {
             let Some(held) = held.remove(&channel.id) else { continue };
             if let RulesFrom::Mirror(source) = held.from {
+                // It moves with its source and has no clock to move it once more.
+                self.clocks.lock().remove(&channel.id);
                 mirrors.push((channel, source, held));
                 continue;
             }
@@ -437,10 +444,16 @@ impl Programming {
             let _turn = self.turn.lock().await;
             let now = UtcMillis(self.clock.now_ms());
             let board = self.board();
-            let planned = board
-                .channels
-                .get(&id)
-                .ok_or_else(|| ControlError::NotFound { what: format!("channel {id} on air") })?;
+            let on_air = |id: ChannelId| {
+                let planned = board.channels.get(&id);
+                planned
+                    .ok_or_else(|| ControlError::NotFound { what: format!("channel {id} on air") })
+            };
+            // What a mirror shows is its source's.
+            let (id, planned) = match on_air(id)?.origin.from {
+                RulesFrom::Mirror(source) => (source, on_air(source)?),
+                RulesFrom::File(_) | RulesFrom::Playout(_) | RulesFrom::Own => (id, on_air(id)?),
+            };
             let failed = || ControlError::storage("the channel plan");
             let collections = self.db.list_collections().await.map_err(failed())?;
             let media = self.all_media().await?;
@@ -450,11 +463,12 @@ impl Programming {
             let own = OwnCollections::new([rules], &collections, &media, &aired, now);
             resolved.extend(own.of(rules));
             let catalogue = catalogue(rules, &media, &resolved);
-            let before = planned.timeline.slots();
-            let rules = &planned.channel.rules;
-            let slots = schedule::replace(&planned.timeline, rules, &catalogue, bad, now);
+            // Stored is the channel's own time.
+            let before = planned.own.slots();
+            let own_now = now.plus_ms(-self.clocks.behind_ms(id));
+            let slots = schedule::replace(&planned.own, rules, &catalogue, bad, own_now);
             let changed = slots.iter().filter(|slot| !before.contains(slot)).count();
-            let first = slots.first().map_or(now, |slot| slot.start);
+            let first = slots.first().map_or(own_now, |slot| slot.start);
             let cursor = self.db.load_cursor(id).await.map_err(failed())?;
             let cursor = cursor.unwrap_or(serde_json::Value::Null);
             self.db.replace_timeline(id, first, slots, &cursor).await.map_err(failed())?;

@@ -178,6 +178,8 @@ struct Inner {
     tunables: Tunables,
     transcoding: Mutex<FfmpegSettings>,
     test_cards: TestCards,
+    /// Held by whoever reads a thing, changes it and stores it.
+    edits: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -270,6 +272,7 @@ impl Control {
             tunables,
             transcoding,
             test_cards: TestCards::default(),
+            edits: tokio::sync::Mutex::default(),
         };
         let control = Self { inner: Arc::new(inner) };
         control.follow_sessions(stop).await?;
@@ -375,7 +378,7 @@ impl Control {
     /// Drops slots that the guide does not show any more.
     async fn prune(&self) {
         let before = self.now().plus_ms(-programming::KEPT_MS);
-        if let Err(error) = self.inner.db.prune_timelines(before).await {
+        if let Err(error) = self.inner.db.prune_timelines(before, programming::KEPT_MS).await {
             tracing::warn!(error = %error, "old slots could not be dropped");
         }
     }
@@ -389,6 +392,12 @@ impl Control {
         if self.refresh(replan).await.is_err() {
             tracing::debug!("planning is tried again at the next turn");
         }
+    }
+
+    /// The turn to change something stored: two edits of one thing are one after the other, and
+    /// neither loses what the other did.
+    pub(super) async fn edit_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.edits.lock().await
     }
 
     pub(super) fn tunables(&self) -> &Tunables {
