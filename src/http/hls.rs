@@ -321,8 +321,7 @@ async fn init(
     }
     match state.control.tuning().init_segment(channel.id, name).await {
         Ok(bytes) => Ok(part(headers, bytes, asked, &tag)),
-        Err(SegmentError::NotOnAir) => Err(not_on_air(channel)),
-        Err(_) => Err(ApiError::not_found(&format!("{name} of channel {}", channel.number))),
+        Err(error) => Err(no_init(channel, name, error)),
     }
 }
 
@@ -340,6 +339,12 @@ async fn sound(
     put(&mut headers, ETAG, &tag);
     if is_known(asked, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    // Names outlive what a profile says of sound: an old one leads to how it is coded now.
+    let spoken = state.control.tuning().sound_codec(channel.id);
+    let spoken = spoken.ok_or_else(|| not_on_air(channel))?;
+    if codec != spoken {
+        return Ok(moved(&format!("{name}.{}", spoken.as_str()), place));
     }
     match state.control.tuning().voice_segment(channel.id, name).await {
         Ok(bytes) => Ok(part(headers, bytes, asked, &tag)),
@@ -464,6 +469,17 @@ fn not_on_air(channel: &Channel) -> ApiError {
     ApiError::unavailable(&format!("channel {}", channel.number), "it is not on air yet")
 }
 
+fn no_init(channel: &Channel, name: InitName, error: SegmentError) -> ApiError {
+    let what = format!("{name} of channel {}", channel.number);
+    match error {
+        SegmentError::NotOnAir => not_on_air(channel),
+        SegmentError::NotReady | SegmentError::Renamed(_) => {
+            ApiError::unavailable(&what, "what begins like that cannot be read yet")
+        }
+        SegmentError::Unknown | SegmentError::Outside { .. } => ApiError::not_found(&what),
+    }
+}
+
 fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
     let number: &ChannelNumber = &channel.number;
     match error {
@@ -473,6 +489,7 @@ fn no_segment(channel: &Channel, n: i64, error: SegmentError) -> ApiError {
             let fix = format!("read the playlist again; it lists {first} to {last}");
             ApiError::new(StatusCode::NOT_FOUND, "not_found", &["path", "file"], msg, fix)
         }
+        SegmentError::Unknown => ApiError::not_found(&format!("segment {n} of channel {number}")),
         SegmentError::Renamed(_) | SegmentError::NotReady => {
             ApiError::unavailable(&format!("segment {n} of channel {number}"), "it is not made yet")
         }

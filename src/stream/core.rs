@@ -69,6 +69,8 @@ pub(super) struct Core {
     pub(super) segments: Mutex<SegmentCache>,
     /// What is known of the beginnings of fragmented MP4.
     pub(super) inits: Arc<Inits>,
+    /// Groups read at the same time to learn how they begin; a read that hangs keeps its place.
+    pub(super) learners: Arc<Semaphore>,
     /// Segments made at the same time.
     pub(super) makers: Semaphore,
     /// Readers of playlists that wait at the same time.
@@ -112,6 +114,7 @@ impl Core {
             next_viewer: AtomicI64::new(1),
             segments: Mutex::default(),
             inits: Arc::default(),
+            learners: Arc::new(Semaphore::new(2)),
             makers: Semaphore::new(2),
             waiters: Semaphore::new(10_000),
         });

@@ -188,7 +188,8 @@ impl Row {
 
     /// Adds a unit at the end, as soon as it is written down. Never waits.
     pub(super) fn add(self: &Arc<Self>, unit: Arc<UnitPlan>) {
-        self.send(Note { row: Arc::clone(self), what: What::Next(unit) });
+        // What is not taken is not listed; the stream goes on.
+        let _taken = self.send(Note { row: Arc::clone(self), what: What::Next(unit) });
     }
 
     /// Looks back once after the channel began: `look` gives the units before the frame where what
@@ -210,7 +211,9 @@ impl Row {
         };
         let reaches = begins.is_some_and(|frame| self.rate.tick_of(frame) <= from);
         let past = if reaches { Vec::new() } else { look(begins) };
-        self.send(Note { row: Arc::clone(self), what: What::Past(past) });
+        if !self.send(Note { row: Arc::clone(self), what: What::Past(past) }) {
+            self.lock().past = Past::Unknown;
+        }
     }
 
     /// The units that may be listed, and the segments that a playlist lists of them; `None` while
@@ -250,7 +253,10 @@ impl Row {
         drop(inner);
         for n in missing {
             let text = Arc::new(Text { n, language: language.to_owned(), body: make(n) });
-            self.send(Note { row: Arc::clone(self), what: What::Text(text) });
+            if !self.send(Note { row: Arc::clone(self), what: What::Text(text) }) {
+                // Nobody waits for it then, so it is asked for again.
+                self.lock().asked.remove(&(n, language.to_owned()));
+            }
         }
         (texts.len() == listed.count()).then_some(texts)
     }
@@ -298,10 +304,13 @@ impl Row {
         self.end_tick().is_none_or(|tick| tick < (now_ms - REMEMBER_MS) * 90)
     }
 
-    fn send(&self, note: Note) {
-        if self.notes.try_send(note).is_err() {
+    /// Hands on what is to be written down; says whether it was taken.
+    fn send(&self, note: Note) -> bool {
+        let taken = self.notes.try_send(note).is_ok();
+        if !taken {
             tracing::warn!("too much waits to be written down: playlists stand still");
         }
+        taken
     }
 
     fn forget_file(&self) {
@@ -335,6 +344,7 @@ impl Inner {
     /// Drops units that ended before `frame`, those beyond the bound, and texts before `n`.
     fn trim(&mut self, frame: i64, n: i64) {
         self.texts.retain(|key, _| key.0 >= n);
+        self.asked.retain(|key| key.0 >= n);
         while self.units.len() > MOST_UNITS
             || self.units.front().is_some_and(|unit| unit.end < frame)
         {
@@ -428,5 +438,39 @@ async fn write_down(mut queue: mpsc::Receiver<Note>, clock: SharedClock, stop: S
         for note in notes {
             note.apply(clock.now_ms());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::clock::SystemClock;
+
+    #[test]
+    fn texts_that_found_the_queue_full_are_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notes, mut queue) = mpsc::channel(1);
+        let decisions = Decisions {
+            rows: Mutex::default(),
+            folder: folder.path().to_owned(),
+            clock: SystemClock::start(),
+            notes,
+        };
+        let row = decisions.row(ChannelId(7), &Profile::named("360p25").unwrap());
+        let listed = || row.texts("deu", 5..7, |n| n.to_string());
+        assert!(listed().is_none(), "one is taken, the other one is not");
+        queue.try_recv().unwrap().apply(0);
+        assert!(listed().is_none(), "the other one is taken now");
+        queue.try_recv().unwrap().apply(0);
+        let bodies: Vec<_> = listed().unwrap().iter().map(|text| text.body.clone()).collect();
+        assert_eq!(bodies, ["5", "6"]);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_forgotten_with_its_segment() {
+        let asked = [4, 5].map(|n| (n, "deu".to_owned())).into();
+        let mut inner = Inner { asked, ..Inner::default() };
+        inner.trim(0, 5);
+        assert_eq!(inner.asked, [(5, "deu".to_owned())].into());
     }
 }

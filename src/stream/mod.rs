@@ -63,9 +63,9 @@ pub use self::slate::OwnSlates;
 use self::store::Store;
 pub use self::viewer::Viewer;
 use crate::domain::{
-    AccelerationChoice, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, Language, LibraryId, Media,
-    MediaId, Profile, SessionEnd, SessionRecord, SlateReason, Timeline, UtcMillis, ViewerId,
-    Watching,
+    AccelerationChoice, AudioCodec, Channel, ChannelId, Fact, FfmpegRuns, JobBeat, Language,
+    LibraryId, Media, MediaId, Profile, SessionEnd, SessionRecord, SlateReason, Timeline,
+    UtcMillis, ViewerId, Watching,
 };
 use crate::foundation::clock::SharedClock;
 use crate::foundation::reach::Outside;
@@ -220,6 +220,9 @@ pub enum SegmentError {
     /// What it shows is not there (yet, or any more).
     #[error("the segment is not ready")]
     NotReady,
+    /// Nothing that the channel shows about now is called like that.
+    #[error("the channel has no such segment")]
+    Unknown,
 }
 
 /// What a restart of a channel found.
@@ -436,10 +439,17 @@ impl Tuning {
         self.core.voice_segment(channel, name).await
     }
 
+    /// How a channel's sound is coded, also in other languages; `None` when it is not on air.
+    pub fn sound_codec(&self, channel: ChannelId) -> Option<AudioCodec> {
+        let channels = self.core.lock();
+        channels.get(&channel).map(|entry| entry.on_air.profile.audio_codec)
+    }
+
     /// The initialisation segment of fragmented MP4 that playlists of the channel name so.
     ///
     /// # Errors
-    /// When the channel is not on air, or shows nothing about now that begins like that.
+    /// When the channel is not on air, shows nothing about now that begins like that, or when it
+    /// cannot be told because something cannot be read.
     pub async fn init_segment(
         &self,
         channel: ChannelId,

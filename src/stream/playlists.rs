@@ -12,7 +12,7 @@ use super::core::Core;
 use super::hls::{Container, Form, Variant, master, part};
 use super::sessions::VIA_HLS;
 use super::texts::{self, TextError, TextName};
-use super::{JoinError, OnAir, ViewerInfo, hls, voices};
+use super::{JoinError, OnAir, ViewerInfo, hls, inits, voices};
 use crate::domain::{ChannelId, Language, MediaId};
 use crate::mpegts::coding::PictureCoding;
 
@@ -50,8 +50,8 @@ pub enum PlaylistError {
 
 /// What comes of looking at what could be listed.
 enum Listing {
-    /// The playlist.
-    Text(String),
+    /// The playlist, and what it was not kept waiting for.
+    Text { text: String, unread: Vec<Arc<UnitPlan>> },
     /// What these units begin with has to be known first.
     Lacks(Vec<Arc<UnitPlan>>),
 }
@@ -90,18 +90,28 @@ impl Core {
 
     /// As [`Self::once`], and reads what has to be known before something can be listed.
     async fn learnt(
-        &self,
+        self: &Arc<Self>,
         live: &Live,
         longest: Duration,
         look: impl Fn() -> Option<Listing>,
     ) -> Option<String> {
-        loop {
-            match self.once(live, longest, &look).await? {
-                Listing::Text(text) => return Some(text),
-                // Each group is given up after some tries, so this ends.
-                Listing::Lacks(units) => self.learn(&live.profile, units).await,
+        let looking = async {
+            loop {
+                match self.once(live, longest, &look).await? {
+                    Listing::Text { text, unread } => {
+                        self.learn_beside(&live.profile, &unread);
+                        return Some(text);
+                    }
+                    Listing::Lacks(units) => {
+                        if !self.learn_all(&live.profile, &units).await {
+                            tokio::time::sleep(inits::BETWEEN).await;
+                        }
+                    }
+                }
             }
-        }
+        };
+        // Who has waited that long is told so.
+        timeout(longest, looking).await.unwrap_or(None)
     }
 
     /// The playlist of a channel's texts in `language`, likewise.
@@ -247,13 +257,15 @@ impl Core {
             Container::Ts => Vec::new(),
             Container::Fmp4 => hls::beginnings(&live.profile, &units, &listed),
         };
-        let lacks: Vec<_> =
-            firsts.iter().filter(|unit| self.inits.lacks(unit)).map(Arc::clone).collect();
-        if !lacks.is_empty() {
-            return Some(Listing::Lacks(lacks));
-        }
-        // What was given up cannot be played anyway; players want to be told something.
         let any = firsts.iter().find_map(|unit| self.inits.of(unit));
+        let unread: Vec<_> =
+            firsts.iter().filter(|unit| self.inits.of(unit).is_none()).cloned().collect();
+        // Without any beginning nothing can be played; without some of them the rest can be.
+        let now_ms = self.clock.now_ms();
+        let is_awaited = |unit: &Arc<UnitPlan>| self.inits.is_awaited(unit, now_ms);
+        if !unread.is_empty() && (any.is_none() || unread.iter().any(is_awaited)) {
+            return Some(Listing::Lacks(unread));
+        }
         let init = |unit: &UnitPlan| any.and_then(|any| self.inits.of(unit).or(Some(any)));
         let lead_ms = self.keeping().lead_ms;
         let mut text = hls::playlist(&live.profile, &units, listed, form, lead_ms, &init);
@@ -269,7 +281,7 @@ impl Core {
             return None;
         }
         live.row.note_listed(noted);
-        Some(Listing::Text(text))
+        Some(Listing::Text { text, unread })
     }
 
     /// What players choose a stream by; starts nothing.
@@ -309,10 +321,19 @@ impl Core {
                 let gop = reader.pictures(&unit.clip.key, &unit.clip.gop).ok()?;
                 coding.name(&gop.video.first()?.data)
             };
-            firsts.iter().filter_map(codec).max()
+            firsts.iter().filter_map(codec).max_by(|a, b| demand(a).cmp(&demand(b)))
         });
         read.await.unwrap_or_default()
     }
+}
+
+/// What orders the RFC 6381 names of one codec by what they ask of a decoder.
+///
+/// The level of HEVC is a decimal number of any length; the rest may be compared as text.
+fn demand(name: &str) -> (u32, &str) {
+    let level = name.strip_prefix("hvc1.").and_then(|rest| rest.split('.').nth(2));
+    let level = level.and_then(|level| level.get(1..)?.parse().ok()); // reason: then it has none
+    (level.unwrap_or(0), name)
 }
 
 /// The number of the first segment that is not whole yet.
@@ -331,4 +352,22 @@ fn holds(live: &Live, form: Form, wish: Wish) -> bool {
         let part = wish.part.unwrap_or(u32::MAX);
         (wish.segment, part) < (newest.n, newest.hinted.number)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_higher_level_asks_for_more() {
+        check_demand(["hvc1.1.6.L93.90", "hvc1.1.6.L120.90"], "hvc1.1.6.L120.90");
+        check_demand(["hvc1.1.6.H123.B0", "hvc1.1.6.L90.90"], "hvc1.1.6.H123.B0");
+        check_demand(["avc1.640028", "avc1.64001f"], "avc1.640028");
+    }
+
+    #[track_caller]
+    fn check_demand(names: [&str; 2], highest: &str) {
+        assert_eq!(names.into_iter().max_by_key(|name| demand(name)), Some(highest));
+        assert_eq!(names.into_iter().rev().max_by_key(|name| demand(name)), Some(highest));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{AudioCodec, HlsFormat, VideoCodec};
+use crate::stream::rendition::{SLATE_NO_PROGRAMMING, SLATE_STANDBY};
 
 fn fragmented() -> Profile {
     Profile { hls_format: HlsFormat::Fmp4, ..Profile::named("360p25").unwrap() }
@@ -25,7 +26,7 @@ async fn fragments_are_the_same_on_another_server_and_after_a_restart() {
         let begin = rig.tuning.init_segment(CHANNEL, *init).await.unwrap();
         assert_eq!(other.tuning.init_segment(CHANNEL, *init).await, Ok(begin.clone()));
         let unknown = rig.tuning.init_segment(CHANNEL, InitName(7)).await;
-        assert_eq!(unknown, Err(SegmentError::NotReady));
+        assert_eq!(unknown, Err(SegmentError::Unknown));
         let mut parts = Vec::new();
         let mut kept = Vec::new();
         let mut compared = 0;
@@ -85,6 +86,33 @@ async fn a_decoder_shows_every_picture_of_items_with_other_parameters() {
         .sum();
     assert_eq!(shown(&bytes), pictures);
     assert!((pictures as f64 - seconds * 25.0).abs() < 0.5, "{pictures} in {seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_not_ready_until_it_can_be() {
+    let rig = Rig::of(fragmented(), |_| {});
+    let _viewer = rig.join();
+    rig.sleep(3_000).await;
+    let media = [1, 2, 3].map(MediaId);
+    for gone in media.into_iter().chain([SLATE_STANDBY, SLATE_NO_PROGRAMMING]) {
+        rig.store.remove(gone);
+    }
+    let playlist = rig.tuning.playlist(CHANNEL, who("hls"), Form::Plain, None).await;
+    assert_eq!(playlist, Err(PlaylistError::NotYet), "and none without a beginning");
+    let init = rig.tuning.init_segment(CHANNEL, InitName(7)).await;
+    assert_eq!(init, Err(SegmentError::NotReady));
+    for back in media {
+        rig.store.put(back, &rig.profile, &Layout::even(5, 50));
+    }
+    let text = rig.listed(Form::Plain).await;
+    assert!(text.contains("#EXT-X-MAP:"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_of_transport_streams_has_no_beginnings() {
+    let rig = Rig::prepared();
+    let init = rig.tuning.init_segment(CHANNEL, InitName(7)).await;
+    assert_eq!(init, Err(SegmentError::Unknown));
 }
 
 /// How many pictures ffmpeg shows of a file, without a complaint.
