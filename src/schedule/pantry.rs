@@ -20,6 +20,8 @@ pub(super) const EXACT_MS: i64 = 15 * 60_000;
 const SNIP_MS: i64 = 1_000;
 /// How many pieces an exact fit is looked for among.
 const PIECES: usize = 48;
+/// Most pieces of one break.
+const MOST_SERVED: usize = 2_000;
 
 /// A preset made ready.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Pantry {
 
     /// As much as the preset's mode says, from `at` on, within `room` milliseconds.
     ///
-    /// [`FillerMode::Pad`] fills all of the room as exactly as it can; the caller knows how much.
+    /// [`FillerMode::Pad`] fills the room up to its multiple of minutes as exactly as it can.
     pub(super) fn serve(
         &self,
         ready: usize,
@@ -119,7 +121,7 @@ impl Pantry {
             FillerMode::Count { count } => {
                 break_.with_frame(|inner| {
                     for _ in 0..count {
-                        if !inner.one() {
+                        if inner.is_full() || !inner.one() {
                             break;
                         }
                     }
@@ -129,7 +131,10 @@ impl Pantry {
                 break_.room = break_.room.min(duration_ms);
                 break_.with_frame(Break::all);
             }
-            FillerMode::Pad { .. } => break_.with_frame(Break::all),
+            FillerMode::Pad { minutes } => {
+                break_.room = break_.room.min(wall.boundary(minutes, at).since(at));
+                break_.with_frame(Break::all);
+            }
         }
         break_.served
     }
@@ -264,11 +269,16 @@ impl Break<'_> {
     /// Fills the room: piece by piece while it is long, and its end by what fits best.
     fn all(&mut self) {
         while self.room > EXACT_MS {
-            if !self.one() {
+            if self.is_full() || !self.one() {
                 return;
             }
         }
         self.end();
+    }
+
+    /// Whether there is enough, whatever room is left: what people write has no upper limit.
+    fn is_full(&self) -> bool {
+        self.served.len() >= MOST_SERVED
     }
 
     /// Fills the room by what fits best.

@@ -161,3 +161,25 @@ fn filler_may_be_shown_in_the_guide_by_itself() {
     let plan = check(&rules, &catalogue, at[0], at[1], &["00:00 < 6", "00:05 p 1", "01:05 > 6"]);
     assert_eq!(plan.slots[1].custom_title.as_deref(), Some("Tonight"));
 }
+
+#[test]
+fn no_preset_fills_for_ever() {
+    let catalogue = catalogue(&["1 film 1500", "2 spot 10.25"]);
+    for mode in [
+        r#"{"type":"pad","minutes":10}"#,
+        r#"{"type":"duration","duration_ms":9000000000000000}"#,
+        r#"{"type":"count","count":4000000000}"#,
+    ] {
+        let preset = format!(
+            r#"{{"name":"p","mode":{mode},"allow_repeats":true,"sources":[{{"collection":2}}]}}"#
+        );
+        let text = r#"{"zone":"UTC","form":{"type":"time_slots","slots":[
+                {"start_time":"00:00","item":{"collection":1},"flex":"shift"}]},
+            "decos":[{"breaks":[{"place":"between_items","filler":PRESET}]}]}"#;
+        let rules = rules(&text.replace("PRESET", &preset));
+        let from = utc("2027-03-26T12:00:00Z");
+        let plan = plan(&rules, &catalogue, Cursor::default(), from, from.plus_ms(3_600_000));
+        assert!(plan.slots.iter().any(|slot| slot.kind == SlotKind::PreRoll), "{mode}");
+        assert!(plan.slots.len() < 5_000, "{mode}: {}", plan.slots.len());
+    }
+}
