@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     agent, blocks, builds, channels, choices, collections, decos, fillers, forms, guide, health,
-    libraries, limits, media, playlists, playouts, preparation, profiles, resolutions,
+    libraries, limits, media, playlists, playouts, positions, preparation, profiles, resolutions,
     schedule_files, schedules, search, sessions, settings, slates, snapshots, templates,
     transcoding, watermarks,
 };
@@ -245,7 +245,7 @@ fn plans() -> OpenApiRouter<State> {
         .at("/api/channels/{channel}/content",  routes!(forms::content))
         .at("/api/channels/{channel}/repair",   routes!(forms::repair))
         .at("/api/channels/{channel}/form",     routes!(forms::form, forms::set_form))
-        .at("/api/channels/{channel}/playback-position", routes!(forms::position, forms::set_position, forms::forget_position))
+        .at("/api/channels/{channel}/playback-position", routes!(positions::position, positions::set_position, positions::forget_position))
         .at("/api/channels/{channel}/filler",   routes!(forms::filler, forms::set_filler))
         .at("/api/channels/{channel}/deco",     routes!(forms::deco, forms::set_deco))
 }

@@ -3,83 +3,17 @@
 //! They are read and written as a whole, so one set of functions serves them all; [`Plan`] says
 //! which table a type lives in.
 
+mod tables;
+
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::columns::{exactly_one, from_json, json};
 use super::{Db, StorageError};
-use crate::domain::{
-    ChannelForm, ChannelId, Kept, KeptBlock, KeptBlockGroup, KeptBuild, KeptDeco, KeptDecoGroup,
-    KeptFiller, KeptPlayout, KeptSchedule, KeptSkip, KeptTemplate, KeptTemplateGroup, PlanSnapshot,
-    UtcMillis,
-};
+use crate::domain::{ChannelId, Kept, KeptPlayout, UtcMillis};
 
-/// Something with a table of its own.
-pub trait Plan: Serialize + DeserializeOwned + Clone + Send + 'static {
-    /// The table.
-    const TABLE: &'static str;
-
-    /// What it goes with when that is deleted.
-    fn owner(&self) -> Option<i64> {
-        None
-    }
-}
-
-impl Plan for KeptSchedule {
-    const TABLE: &'static str = "schedules";
-}
-impl Plan for KeptBlockGroup {
-    const TABLE: &'static str = "block_groups";
-}
-impl Plan for KeptBlock {
-    const TABLE: &'static str = "blocks";
-}
-impl Plan for KeptTemplateGroup {
-    const TABLE: &'static str = "template_groups";
-}
-impl Plan for KeptTemplate {
-    const TABLE: &'static str = "templates";
-}
-impl Plan for KeptFiller {
-    const TABLE: &'static str = "filler_presets";
-}
-impl Plan for KeptDecoGroup {
-    const TABLE: &'static str = "deco_groups";
-}
-impl Plan for KeptDeco {
-    const TABLE: &'static str = "decos";
-}
-impl Plan for KeptPlayout {
-    const TABLE: &'static str = "playouts";
-    fn owner(&self) -> Option<i64> {
-        Some(self.channel.0)
-    }
-}
-impl Plan for KeptBuild {
-    const TABLE: &'static str = "builds";
-    fn owner(&self) -> Option<i64> {
-        Some(self.playout)
-    }
-}
-impl Plan for PlanSnapshot {
-    const TABLE: &'static str = "plan_snapshots";
-}
-impl Plan for KeptSkip {
-    const TABLE: &'static str = "skips";
-    fn owner(&self) -> Option<i64> {
-        Some(self.channel.0)
-    }
-}
-
-impl Plan for ChannelForm {
-    const TABLE: &'static str = "channel_forms";
-    fn owner(&self) -> Option<i64> {
-        Some(self.channel.0)
-    }
-}
+pub use tables::Plan;
 
 impl Db {
     /// All of a kind, oldest first.

@@ -111,8 +111,11 @@ fn a_schedule_is_made_put_on_a_channel_skipped_and_taken_back() {
             let back = post(&app, &format!("{playout}/cancel-skip"), Value::Null).await;
             assert_eq!(back["cancelled"], true, "{back}");
             let again = app.operator().json(&format!("{playout}/items?limit=4")).await;
-            let finish = &again["items"][1]["finish_time"];
-            assert_eq!(finish, &before["items"][0]["finish_time"], "{again}");
+            // It goes on, perhaps behind something that had begun already, and ends as planned.
+            let (item, end) = (&before["items"][0]["title"], &before["items"][0]["finish_time"]);
+            let mut items = again["items"].as_array().unwrap().iter();
+            let back = items.any(|one| one["title"] == *item && one["finish_time"] == *end);
+            assert!(back, "{again}");
         }
 
         // Another schedule, and back to the snapshot.
@@ -181,7 +184,8 @@ fn a_scripted_build_is_written_committed_and_on_air() {
         assert_eq!(done["status"], "committed", "{done}");
         assert!(done["items_added"].as_u64().unwrap() > 0, "{done}");
         until_planned(&app, &channel.number.to_string(), "playout", media).await;
-        let over = send(&app, Method::POST, &format!("{at}/add-count"), Value::Null).await;
+        let again = json!({"collection_id": collection, "count": 1});
+        let over = send(&app, Method::POST, &format!("{at}/add-count"), again).await;
         assert_eq!(over.0, StatusCode::CONFLICT, "{}", over.1);
         app.stop().await;
     });

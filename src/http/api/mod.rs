@@ -22,6 +22,7 @@ pub mod limits;
 pub mod media;
 pub mod playlists;
 pub mod playouts;
+pub mod positions;
 pub mod preparation;
 pub mod profile_view;
 pub mod profiles;
