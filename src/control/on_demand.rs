@@ -19,7 +19,7 @@ use crate::foundation::stop::Stop;
 
 use super::Control;
 use super::error::ControlError;
-use super::programming::Replan;
+use super::programming::{KEPT_MS, Replan};
 
 /// Time between two looks at who watches.
 const LOOK: Duration = Duration::from_secs(5);
@@ -151,6 +151,14 @@ pub(super) fn later(slot: &Slot, by_ms: i64) -> Slot {
 }
 
 impl Control {
+    /// Drops slots that the guide does not show any more.
+    pub(super) async fn prune(&self) {
+        let before = self.now().plus_ms(-KEPT_MS);
+        if let Err(error) = self.db().prune_timelines(before, KEPT_MS).await {
+            tracing::warn!(error = %error, "old slots could not be dropped");
+        }
+    }
+
     /// Lets the clocks of channels run while they are watched; ends with the server.
     pub(super) fn follow_clocks(&self, stop: &Stop) {
         let (control, ended) = (self.clone(), stop.child());

@@ -375,14 +375,6 @@ impl Control {
         }
     }
 
-    /// Drops slots that the guide does not show any more.
-    async fn prune(&self) {
-        let before = self.now().plus_ms(-programming::KEPT_MS);
-        if let Err(error) = self.inner.db.prune_timelines(before, programming::KEPT_MS).await {
-            tracing::warn!(error = %error, "old slots could not be dropped");
-        }
-    }
-
     pub(super) async fn refresh(&self, replan: Replan) -> Result<(), ControlError> {
         self.inner.programming.refresh(replan).await
     }
